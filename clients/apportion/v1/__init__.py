@@ -1,0 +1,1 @@
+"""Generated from `proto/apportion/v1` by `proto/generate`; never edited."""
