@@ -1,0 +1,31 @@
+"""The cost side: what a model needs of memory, time, energy and money on an accelerator.
+
+Facts (accelerators, prices, model shapes) are tables with sources; formulas are plain arithmetic, so that the same
+function predicts on floats and arrays and yields the terms of a geometric program on `planner.posynomial`
+variables; constants are fitted on measurements (`calibration.toml`) and every prediction has an interval.
+"""
+
+from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names
+from planner.hardware.cells import ServingCell, serving_cell
+from planner.hardware.intervals import interval_factors
+from planner.hardware.precisions import Precision, precision
+from planner.hardware.prices import Price, price, prices
+from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
+
+__all__ = [
+    "Accelerator",
+    "ModelShape",
+    "Precision",
+    "Price",
+    "ServingCell",
+    "accelerator",
+    "accelerator_names",
+    "hypothetical_shape",
+    "interval_factors",
+    "model_shape",
+    "model_shape_names",
+    "precision",
+    "price",
+    "prices",
+    "serving_cell",
+]

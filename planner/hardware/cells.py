@@ -1,0 +1,115 @@
+"""A serving cell: one combination of the discrete choices, as the constants that formulas need.
+
+Every number may be a float or an array over cells, so that one evaluation of a formula prices thousands of combinations.
+`serving_cell` looks the constants up; a search builds one `ServingCell` with arrays itself (`stack`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from planner.errors import UnsupportedCombination, Violation, require
+from planner.hardware.accelerators import accelerator
+from planner.hardware.precisions import precision
+
+
+@dataclass(frozen=True)
+class ServingCell:
+    """Constants of one replica: `tensor_parallel` x `pipeline_parallel` x `attention_data_parallel` accelerators.
+
+    Under attention data parallelism the ranks hold different sequences and share the experts. `expert_parallel` > 1 means
+    that whole experts are spread over the ranks. `framework_factor` multiplies every time (1 is the fitted mean).
+    """
+
+    accelerator: Any
+    precision: Any
+    peak_flops_per_second: Any
+    bf16_flops_per_second: Any
+    memory_bytes: Any
+    memory_bytes_per_second: Any
+    link_bytes_per_second: Any
+    tdp_watts: Any
+    weight_bytes_per_parameter: Any
+    compute_bytes: Any
+    kv_bytes_per_element: Any
+    tensor_parallel: Any = 1.0
+    pipeline_parallel: Any = 1.0
+    expert_parallel: Any = 1.0
+    attention_data_parallel: Any = 1.0
+    framework_factor: Any = 1.0
+
+    @property
+    def accelerators(self) -> Any:
+        """Accelerators of one replica."""
+        return self.tensor_parallel * self.pipeline_parallel * self.attention_data_parallel
+
+    @property
+    def ranks(self) -> Any:
+        """Accelerators over which one layer is spread."""
+        return self.tensor_parallel * self.attention_data_parallel
+
+
+def serving_cell(
+    accelerator_name: str,
+    precision_name: str = "bf16",
+    *,
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    attention_data_parallel: int = 1,
+    kv_bytes_per_element: float | None = None,
+    framework_factor: float = 1.0,
+) -> ServingCell:
+    """The constants of one cell.
+
+    Raises:
+        UnknownName: no such accelerator or precision.
+        InvalidInput: a parallel degree below one, or experts spread over more ranks than there are.
+        UnsupportedCombination: the accelerator lacks the precision.
+    """
+    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    degrees = {
+        "tensor_parallel": tensor_parallel,
+        "pipeline_parallel": pipeline_parallel,
+        "expert_parallel": expert_parallel,
+        "attention_data_parallel": attention_data_parallel,
+    }
+    require(*(Violation(n, f"{d}", "a whole number of at least 1") for n, d in degrees.items() if d < 1 or d % 1))
+    ranks = tensor_parallel * attention_data_parallel
+    if expert_parallel > ranks:
+        raise UnsupportedCombination(Violation("expert_parallel", f"{expert_parallel}", f"at most the {ranks} ranks of a layer"))
+    inside = ranks <= chip.scaleup_domain
+    return ServingCell(
+        accelerator=chip.name,
+        precision=numbers.name,
+        peak_flops_per_second=numbers.peak_flops_per_second(chip),
+        bf16_flops_per_second=chip.bf16_flops_per_second,
+        memory_bytes=chip.memory_bytes,
+        memory_bytes_per_second=chip.memory_bytes_per_second,
+        link_bytes_per_second=chip.scaleup_bytes_per_second if inside else chip.scaleout_bytes_per_second,
+        tdp_watts=chip.tdp_watts,
+        weight_bytes_per_parameter=numbers.weight_bytes,
+        compute_bytes=chip_compute_bytes(numbers.compute, chip.flops_per_second),
+        kv_bytes_per_element=numbers.kv_bytes if kv_bytes_per_element is None else kv_bytes_per_element,
+        tensor_parallel=float(tensor_parallel),
+        pipeline_parallel=float(pipeline_parallel),
+        expert_parallel=float(expert_parallel),
+        attention_data_parallel=float(attention_data_parallel),
+        framework_factor=framework_factor,
+    )
+
+
+def chip_compute_bytes(compute: str, peaks: Any) -> float:
+    """Bytes of one operand of the products (a format the chip lacks is computed in 16 bits)."""
+    width = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
+    return width[compute] if compute in peaks else 2.0
+
+
+def stack(cells: Sequence[Any]) -> Any:
+    """Many cells (or shapes) of one dataclass as one whose fields are arrays over them, for vectorised evaluation."""
+    first = cells[0]
+    return type(first)(**{f.name: np.asarray([getattr(c, f.name) for c in cells]) for f in fields(first)})
