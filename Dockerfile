@@ -1,0 +1,40 @@
+# The service in an image: two stages, a user of its own, nothing of the build left behind.
+#
+#   docker build -t apportion .
+#   docker run --rm -p 50051:50051 -p 9464:9464 -v apportion-state:/var/lib/apportion apportion
+#
+# BASE is any image with Python 3.11 on a Debian-like system.
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+RUN python3.11 -m venv /opt/apportion
+COPY constraints.txt ./
+# The dependencies first, so that a change of ours does not fetch them again.
+COPY pyproject.toml README.md LICENSE ./
+COPY clients ./clients
+COPY planner ./planner
+COPY server ./server
+# The plotting and data-frame extras stay out: the service does not use them.
+RUN /opt/apportion/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
+      --constraint constraints.txt ./clients . \
+ && find /opt/apportion -name tests -type d -path '*site-packages*' -prune -exec rm -rf {} + \
+ && find /opt/apportion -name '*.pyi' -delete \
+ && rm -rf /opt/apportion/lib/python3.11/site-packages/pip* /opt/apportion/bin/pip*
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="apportion" \
+      org.opencontainers.image.description="Turns training runs and hardware facts into plans" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/apportion /opt/apportion
+RUN mkdir -p /var/lib/apportion && chown 10001:10001 /var/lib/apportion
+ENV PATH=/opt/apportion/bin:$PATH \
+    OPENBLAS_NUM_THREADS=1 \
+    OMP_NUM_THREADS=1 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /var/lib/apportion
+VOLUME /var/lib/apportion
+EXPOSE 50051 9464
+STOPSIGNAL SIGTERM
