@@ -1,0 +1,264 @@
+"""What a fit does not say by itself: can its coefficients be told apart, which run carries it, does it extrapolate.
+
+Every check has a number and, beyond a threshold, a caution. A good residual is no evidence for a good optimum: fits
+that predict left-out losses within 1 % may disagree by a factor of 2.6 on the best model size, which is why the
+refits by compute region report the allocation exponent as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.errors import NotIdentified
+from planner.fitting.newton import minimise, schedule
+from planner.fitting.objective import DELTA, Huber
+from planner.fitting.observations import Observations
+from planner.fitting.problem import Problem
+from planner.laws.caution import Caution
+from planner.laws.form import Form
+
+Array = NDArray[np.float64]
+REGION_SHARE = 1.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Influence:
+    """The run whose removal moves the coefficients most, in standard errors of the coefficient moved most."""
+
+    row: int  # counted from 1 in the table as given
+    coefficient: str
+    shift_in_standard_errors: float
+
+
+@dataclass(frozen=True)
+class RegionRefit:
+    """The law refitted without a part of the compute range."""
+
+    region: str
+    rows: int
+    coefficients: Mapping[str, float]
+    parameter_exponent: float | None
+
+
+@dataclass(frozen=True)
+class ExtrapolationTest:
+    """Fitted to the cheaper two thirds by compute, judged on the rest; errors are log(predicted / observed)."""
+
+    rows_fitted: int
+    rows_held_out: int
+    mean_absolute_log_error: float
+    mean_log_error: float
+    largest_absolute_log_error: float
+    compute_factor: float  # largest held-out compute over largest fitted compute
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Figures of merit and of doubt."""
+
+    rows: int
+    residual_log_sd: float
+    median_absolute_log_residual: float
+    r_squared: float  # of log losses
+    condition_number: float  # of the scaled information matrix
+    correlations: Mapping[str, float]  # "A~alpha" -> correlation over the draws, strongest first
+    parameter_token_correlation: float | None  # of the logarithms, in the runs
+    influence: Influence | None
+    regions: tuple[RegionRefit, ...]
+    extrapolation: ExtrapolationTest | None
+
+
+def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | None) -> Diagnostics:
+    """All checks of the fit `theta` (free,); `draws` (draws, coefficients) sharpen some of them."""
+    residual = problem.residuals(theta[None])[0]
+    spare = max(len(residual) - len(theta), 1)
+    total = float(np.sum((problem.log_losses - problem.log_losses.mean()) ** 2))
+    jacobian = problem.jacobian(theta[None])[0]
+    return Diagnostics(
+        rows=len(residual),
+        residual_log_sd=float(np.sqrt(np.sum(residual**2) / spare)),
+        median_absolute_log_residual=float(np.median(np.abs(residual))),
+        r_squared=1.0 - float(np.sum(residual**2)) / total if total > 0 else 0.0,
+        condition_number=_condition(jacobian),
+        correlations=_correlations(problem, draws),
+        parameter_token_correlation=_frontier(seen),
+        influence=None if draws is None else _influence(problem, theta, seen, draws, jacobian, residual),
+        regions=_regions(problem, theta, seen),
+        extrapolation=_extrapolation(problem, theta, seen),
+    )
+
+
+def _condition(jacobian: Array) -> float:
+    scaled = jacobian / np.maximum(np.linalg.norm(jacobian, axis=1, keepdims=True), 1e-300)
+    singular = np.linalg.svd(scaled, compute_uv=False)
+    return float(singular[0] / max(singular[-1], 1e-300)) ** 2
+
+
+def _correlations(problem: Problem, draws: Array | None, strongest: int = 10) -> dict[str, float]:
+    if draws is None or len(draws) < 10:
+        return {}
+    names = problem.form.names()
+    columns = [names.index(c.name) for c in problem.free]
+    coordinates = problem.to_theta(draws[:, columns])
+    moving = coordinates.std(axis=0) > 0
+    coordinates = coordinates[:, moving]
+    labels = [c.name for c, m in zip(problem.free, moving, strict=True) if m]
+    if len(labels) < 2:
+        return {}
+    matrix = np.corrcoef(coordinates, rowvar=False)
+    pairs = [
+        (f"{labels[i]}~{labels[j]}", float(matrix[i, j])) for i in range(len(labels)) for j in range(i + 1, len(labels))
+    ]
+    return dict(sorted(pairs, key=lambda pair: -abs(pair[1]))[:strongest])
+
+
+def _frontier(seen: Observations) -> float | None:
+    if not {"parameter_count", "token_count"} <= seen.variables.keys():
+        return None
+    logs = np.log([seen.variables["parameter_count"], seen.variables["token_count"]])
+    return float(np.corrcoef(logs)[0, 1])
+
+
+def _influence(
+    problem: Problem, theta: Array, seen: Observations, draws: Array, jacobian: Array, residual: Array
+) -> Influence | None:
+    """One Newton step screens the runs, the five that matter most are really left out."""
+    names = problem.form.names()
+    spread = problem.to_theta(draws[:, [names.index(c.name) for c in problem.free]]).std(axis=0)
+    if not np.all(spread > 0):
+        return None
+    hessian = problem.derivatives(theta[None], Huber()).hessian[0]
+    gradients = jacobian * Huber().slope(residual)
+    steps = np.linalg.pinv(hessian, rcond=1e-12) @ gradients / spread[:, None]
+    suspects = np.argsort(-np.abs(steps).max(axis=0))[:5]
+    weights = np.ones((len(suspects), len(residual)))
+    weights[np.arange(len(suspects)), suspects] = 0.0
+    refitted = minimise(problem, np.tile(theta, (len(suspects), 1)), schedule(0.003), weights).theta
+    shift = np.abs(refitted - theta) / spread
+    worst, which = np.unravel_index(int(np.argmax(shift)), shift.shape)
+    row = int(seen.rows[suspects[worst]]) + 1
+    return Influence(row, problem.free[int(which)].name, float(shift[worst, which]))
+
+
+def refit(problem: Problem, theta: Array, chosen: NDArray[np.bool_]) -> Array:
+    """θ (free,) of the fit to the chosen rows, from the full fit and points round it."""
+    part = Problem(problem.form, {k: v[chosen] for k, v in problem.variables.items()}, problem.losses[chosen], problem.fixed)
+    around = np.random.default_rng(0).standard_normal((7, len(theta))) * 0.2
+    starts = theta + np.vstack([np.zeros(len(theta)), around])
+    found = minimise(part, starts, schedule(0.05))
+    return np.asarray(found.theta[int(np.argmin(found.objective))])
+
+
+def _regions(problem: Problem, theta: Array, seen: Observations) -> tuple[RegionRefit, ...]:
+    flops = seen.training_flops
+    if not np.all(np.isfinite(flops)) or np.ptp(flops) == 0:
+        return ()
+    low, high = np.quantile(flops, [REGION_SHARE, 1.0 - REGION_SHARE])
+    parts = {"without the cheapest third": flops > low, "without the dearest third": flops < high}
+    return tuple(
+        _region(problem, theta, name, chosen)
+        for name, chosen in parts.items()
+        if _determined(problem, chosen)
+    )
+
+
+def _region(problem: Problem, theta: Array, name: str, chosen: NDArray[np.bool_]) -> RegionRefit:
+    vector = problem.vectors(refit(problem, theta, chosen)[None])[0]
+    form = problem.form.from_vector(vector)
+    values = {k: float(v) for k, v in form.values().items()}
+    return RegionRefit(name, int(chosen.sum()), values, parameter_exponent(form))
+
+
+def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
+    matrix = np.stack([v[chosen] for v in problem.variables.values()], axis=1)
+    varied = len(matrix) > 0 and bool(np.all(np.ptp(matrix, axis=0) > 0))
+    return varied and len(np.unique(matrix, axis=0)) > len(problem.free)
+
+
+def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> ExtrapolationTest | None:
+    flops = seen.training_flops
+    if not np.all(np.isfinite(flops)):
+        return None
+    cheap = flops <= np.quantile(flops, 1.0 - REGION_SHARE)
+    if cheap.all() or not _determined(problem, cheap):
+        return None
+    error = problem.residuals(refit(problem, theta, cheap)[None])[0][~cheap]
+    return ExtrapolationTest(
+        int(cheap.sum()),
+        int((~cheap).sum()),
+        float(np.mean(np.abs(error))),
+        float(np.mean(error)),
+        float(np.max(np.abs(error))),
+        float(flops[~cheap].max() / flops[cheap].max()),
+    )
+
+
+def parameter_exponent(form: Form) -> float | None:
+    """a in N* ∝ C^a where the form has a closed-form optimum."""
+    exponent = getattr(form, "parameter_exponent", None)
+    return None if exponent is None else float(exponent())
+
+
+def cautions(
+    problem: Problem, theta: Array, found: Diagnostics, exponent_range: tuple[float, float] | None
+) -> tuple[Caution, ...]:
+    """The diagnostics that a reader has to know of, as warnings."""
+    notes: list[Caution] = []
+    low, high = problem.bounds
+    stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
+    if stuck:
+        notes.append(Caution("AT_BOUND", f"{', '.join(stuck)} ended at the limit of the allowed range"))
+    if found.rows < 3 * len(problem.free):
+        notes.append(Caution("FEW_RUNS", f"{found.rows} runs for {len(problem.free)} coefficients"))
+    if found.condition_number > 1e9:
+        sentence = f"the runs hardly tell the coefficients apart (condition number {found.condition_number:.1e})"
+        notes.append(Caution("WEAKLY_IDENTIFIED", sentence))
+    correlation = found.parameter_token_correlation
+    if correlation is not None and abs(correlation) > 0.98:
+        sentence = (
+            f"parameters and tokens of the runs move together (correlation {correlation:.3f}): runs off the "
+            "compute-optimal line are needed to tell their effects apart"
+        )
+        notes.append(Caution("FRONTIER_ONLY", sentence))
+    if found.influence is not None and found.influence.shift_in_standard_errors > 1.0:
+        sentence = (
+            f"leaving out row {found.influence.row} alone moves {found.influence.coefficient} by "
+            f"{found.influence.shift_in_standard_errors:.1f} standard errors"
+        )
+        notes.append(Caution("INFLUENTIAL_RUN", sentence))
+    notes += _region_cautions(found, exponent_range)
+    test = found.extrapolation
+    if test is not None and test.mean_absolute_log_error > 2.5 * max(found.median_absolute_log_residual, DELTA):
+        sentence = (
+            f"fitted to the cheaper two thirds it misses the dearer third by {100 * test.mean_absolute_log_error:.2g} "
+            f"% on average, {test.mean_absolute_log_error / max(found.median_absolute_log_residual, DELTA):.1f} times "
+            "the median residual"
+        )
+        notes.append(Caution("POOR_EXTRAPOLATION", sentence))
+    return tuple(notes)
+
+
+def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:
+    if exponent_range is None:
+        return []
+    low, high = exponent_range
+    notes = []
+    for region in found.regions:
+        a = region.parameter_exponent
+        if a is not None and not low <= a <= high:
+            sentence = (
+                f"refitted {region.region} by compute, the exponent of the best model size is {a:.3f}, outside the "
+                f"80 % interval {low:.3f} to {high:.3f}"
+            )
+            notes.append(Caution("REGION_SENSITIVE", sentence))
+    return notes
+
+
+def require_finite(objective: float, form_name: str) -> None:
+    """Raise NotIdentified if no start gave a finite objective."""
+    if not np.isfinite(objective):
+        raise NotIdentified(f"no coefficients of {form_name} give positive finite losses at these runs")

@@ -1,0 +1,231 @@
+"""Fit a form to runs: variable projection, batched Newton, joint bootstrap, diagnostics; the result is a `Law`.
+
+    fit_law(Runs.read("runs.csv"), "chinchilla", where="final == 1")
+
+The recipe is Hoffmann et al. 2022 (2203.15556) App. D.2 as repaired by Besiroglu et al. 2024 (2404.10102): Huber's loss
+(δ = 1e-3) of log residuals, summed, to the minimum and not to where an optimiser happened to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from planner.errors import InvalidInput, Range, UnknownName, Violation, require
+from planner.fitting.bootstrap import bootstrap as bootstrapped
+from planner.fitting.diagnostics import Diagnostics, cautions, diagnose, require_finite
+from planner.fitting.newton import minimise, schedule
+from planner.fitting.objective import DELTA, DESCRIPTION
+from planner.fitting.observations import Observations, observe
+from planner.fitting.problem import Problem
+from planner.fitting.projection import screen
+from planner.fitting.runs import Runs
+from planner.laws.caution import Caution
+from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE
+from planner.laws.form import Coef, Form
+from planner.laws.forms import form_class
+from planner.laws.law import Law, Provenance, frozen_spans
+
+Array = NDArray[np.float64]
+LEVEL = 0.8
+DRAWS = Range(0, 100_000, "draws")
+SEEDS = Range(0, 2**63 - 1, "")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 80 % interval and standard error over the draws (NaN without draws)."""
+
+    value: float
+    lower: float
+    upper: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class ComputeOptimalExponent:
+    """N* ∝ C^parameters and D* ∝ C^tokens."""
+
+    parameters: Estimate
+    tokens: Estimate
+
+
+@dataclass(frozen=True)
+class SearchEvidence:
+    """Why the minimum found is believed to be the global one."""
+
+    starts: int
+    share_at_best: float  # of the polished starts that end within 1e-6 of the best objective
+    profile_minima: int | None  # interior minima of the projected objective over the grid of exponents
+    gradient: float  # largest entry of the projected gradient at the minimum
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedLaw(Law):
+    """A law with the record of its fit."""
+
+    intervals: Mapping[str, Estimate]
+    objective_value: float
+    objective: str
+    compute_optimal_exponent: ComputeOptimalExponent | None
+    search: SearchEvidence
+    diagnostics: Diagnostics
+    warnings: tuple[Caution, ...]
+
+
+def fit_law(
+    runs: Runs,
+    form: str = "chinchilla",
+    *,
+    name: str | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    where: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    starts: int | None = None,
+) -> FittedLaw:
+    """Fit the form called `form` to the rows of `runs` for which `where` holds.
+
+    `mapping` says which column is which variable (column -> variable) where the usual names do not; `fixed` holds
+    coefficients at given values; `bootstrap` is the number of draws (0: none); `starts` the number of polished starts.
+    Raises InvalidInput, UnknownName and NotIdentified (see `planner.fitting.observations`).
+    """
+    kind = form_class(form)
+    held = _fixed(kind, fixed)
+    require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
+    free = len(kind.coefficients) - len(held)
+    seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free)
+    problem = Problem(kind, seen.variables, seen.losses, held)
+    theta, objective, search = _minimum(problem, starts, seed)
+    require_finite(objective, form)
+    cloud = bootstrapped(problem, theta, bootstrap, seed) if bootstrap else None
+    draws = None if cloud is None or not len(cloud.draws) else cloud.draws
+    best = kind.from_vector(problem.vectors(theta[None])[0])
+    exponent = _exponent(best, draws)
+    checked = diagnose(problem, theta, seen, draws)
+    limits = None if exponent is None else (exponent.parameters.lower, exponent.parameters.upper)
+    options = {
+        "form": form, "bootstrap": str(bootstrap), "where": where or "", "delta": f"{DELTA:g}",
+        **{f"column of {k}": v for k, v in seen.columns.items()},
+        **{f"fixed {k}": repr(v) for k, v in held.items()},
+    }  # fmt: skip
+    return FittedLaw(
+        name=name or f"{form}-{runs.sha256[:8]}",
+        form=best,
+        grade="fitted",
+        residual_log_sd=checked.residual_log_sd,
+        relative_error_source="residuals of the fitted runs",
+        provenance=Provenance(
+            "fitted", "", runs.sha256, len(seen.losses), seen.rows_dropped, seed, options, _versions()
+        ),
+        counting=seen.counting,
+        compute_model=ACTIVE_EXPERTS if seen.counting == "active" else SIMPLE,
+        training_range=_ranges(seen),
+        citation=kind.citation,
+        draws=draws,
+        residuals=np.sort(problem.residuals(theta[None])[0]),
+        intervals=_intervals(best, draws),
+        objective_value=objective,
+        objective=f"{DESCRIPTION} (delta {DELTA:g})",
+        compute_optimal_exponent=exponent,
+        search=search,
+        diagnostics=checked,
+        warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
+        + cautions(problem, theta, checked, limits),
+    )
+
+
+def _fixed(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, float]:
+    held = {k: float(v) for k, v in (fixed or {}).items()}
+    for name in held:
+        if name not in form.names():
+            raise UnknownName("coefficient", name, form.names())
+    specs = {c.name: c for c in form.coefficients}
+    require(*(v for k, x in held.items() for v in Range(specs[k].lower, specs[k].upper, specs[k].unit).check(k, x)))
+    if len(held) == len(form.coefficients):
+        raise InvalidInput(Violation("fixed", "all coefficients", "at least one coefficient left to be fitted"))
+    return held
+
+
+def _minimum(problem: Problem, starts: int | None, seed: int) -> tuple[Array, float, SearchEvidence]:
+    """θ (free,) of the best minimum, its objective, and the evidence."""
+    nonlinear = sum(not c.linear for c in problem.free)
+    gridded = nonlinear <= 2
+    screened = screen(problem, starts or (12 if gridded else 48), seed)
+    found = minimise(problem, screened.theta, schedule(0.05 if gridded else 0.5), iterations=150)
+    best = int(np.argmin(found.objective))
+    objective = float(found.objective[best])
+    share = float(np.mean(found.objective <= objective * (1.0 + 1e-6)))
+    evidence = SearchEvidence(len(screened.theta), share, screened.profile_minima, float(found.gradient[best]))
+    return found.theta[best], objective, evidence
+
+
+def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) -> tuple[Caution, ...]:
+    notes = []
+    if search.share_at_best < 0.25:
+        sentence = f"only {100 * search.share_at_best:.0f} % of {search.starts} starts end at the best minimum found"
+        notes.append(Caution("FEW_STARTS_AGREE", sentence))
+    if search.profile_minima is not None and search.profile_minima > 1:
+        sentence = f"the objective has {search.profile_minima} separate minima over the exponents"
+        notes.append(Caution("SEVERAL_MINIMA", sentence))
+    if search.gradient > 1e-6:
+        notes.append(Caution("NOT_CONVERGED", f"the gradient at the minimum is {search.gradient:.1e}"))
+    if seen.rows_dropped:
+        notes.append(Caution("ROWS_DROPPED", f"{seen.rows_dropped} rows with blank cells were left out"))
+    for variable, how in seen.columns.items():
+        if "/" in how and variable != "training_flops":
+            notes.append(Caution("DERIVED_COLUMN", f"{variable} is derived: {how}"))
+    if failed:
+        notes.append(Caution("DRAWS_DROPPED", f"{failed} bootstrap draws did not converge and were left out"))
+    return tuple(notes)
+
+
+def _estimate(value: float, sample: Array | None) -> Estimate:
+    if sample is None:
+        return Estimate(value, float("nan"), float("nan"), float("nan"))
+    tail = 0.5 * (1.0 - LEVEL)
+    low, high = np.quantile(sample, [tail, 1.0 - tail])
+    return Estimate(value, float(low), float(high), float(np.std(sample, ddof=1)) if len(sample) > 1 else 0.0)
+
+
+def _intervals(best: Form, draws: Array | None) -> Mapping[str, Estimate]:
+    return MappingProxyType(
+        {
+            k: _estimate(float(v), None if draws is None else draws[:, j])
+            for j, (k, v) in enumerate(best.values().items())
+        }
+    )
+
+
+def _exponent(best: Form, draws: Array | None) -> ComputeOptimalExponent | None:
+    if not hasattr(best, "parameter_exponent") or not hasattr(best, "token_exponent"):
+        return None
+    cloud = best if draws is None else type(best).from_vector(draws)
+
+    def estimate(point: Coef, sample: Coef) -> Estimate:
+        return _estimate(float(point), None if draws is None else np.asarray(sample).reshape(-1))
+
+    return ComputeOptimalExponent(
+        estimate(best.parameter_exponent(), cloud.parameter_exponent()),  # type: ignore[attr-defined]
+        estimate(best.token_exponent(), cloud.token_exponent()),  # type: ignore[attr-defined]
+    )
+
+
+def _ranges(seen: Observations) -> Mapping[str, object]:
+    arrays = {**seen.variables, "training_flops": seen.training_flops}
+    return frozen_spans({k: (float(v.min()), float(v.max())) for k, v in arrays.items() if np.all(np.isfinite(v))})
+
+
+def _versions() -> Mapping[str, str]:
+    try:
+        own = version("apportion-server")
+    except PackageNotFoundError:  # run from a checkout
+        own = "unpackaged"
+    return {"apportion": own, "numpy": np.__version__, "scipy": scipy.__version__}

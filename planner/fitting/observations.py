@@ -1,0 +1,224 @@
+"""From a runs table to the arrays a fit needs: which column is which variable, and whether the values can be used.
+
+Columns are found by the names people give them (N, D, params, tokens, …), overridden by an explicit mapping. Where
+only two of parameters, tokens and compute are known, the third follows from C = 6 N D, and that is recorded. Every
+violation is reported with its column, row and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.errors import InvalidInput, NotIdentified, UnknownName, Violation, require
+from planner.fitting.rowfilter import chosen_rows
+from planner.fitting.runs import Runs
+from planner.laws.compute import SIMPLE
+from planner.laws.form import Form
+
+Array = NDArray[np.float64]
+
+# Names a column may have, the surest first. What one token passes through (active) comes before totals because that is
+# what costs FLOPs; dense tables have only one count.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "parameter_count": (
+        "parameter_count", "N", "active_parameter_count", "N_active", "params", "num_params", "parameters",
+        "n_params", "N_total", "N_nonemb", "N_nonvocab", "non_vocab_parameters",
+    ),
+    "token_count": ("token_count", "D", "tokens", "num_tokens", "n_tokens", "D_tokens", "D_characters", "num_characters"),
+    "training_flops": ("training_flops", "C", "flops", "compute", "training_flop", "C_logged"),
+    "loss": ("loss", "L", "val_loss", "validation_loss", "eval_loss", "test_loss"),
+    "unique_token_count": ("unique_token_count", "unique_tokens", "U", "D_unique", "U_D"),
+    "expert_count": ("expert_count", "num_experts", "E", "n_experts", "experts"),
+    "epoch_count": ("epoch_count", "epochs"),
+}  # fmt: skip
+COUNTING_OF_COLUMN: Mapping[str, str] = {
+    "N_active": "active",
+    "active_parameter_count": "active",
+    "N_nonemb": "non_embedding",
+    "N_nonvocab": "non_embedding",
+    "non_vocab_parameters": "non_embedding",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Arrays (rows,) ready to be fitted, and how they were obtained."""
+
+    variables: Mapping[str, Array]
+    losses: Array
+    training_flops: Array
+    columns: Mapping[str, str]  # variable -> column, or the rule it was derived by
+    counting: str
+    rows: NDArray[np.intp]  # index of each row in the table
+    rows_dropped: int  # rows with blank cells in a needed column
+    rows_excluded: int  # rows the filter left out
+
+    def take(self, chosen: NDArray[np.bool_]) -> Observations:
+        """The chosen rows."""
+        return Observations(
+            {k: v[chosen] for k, v in self.variables.items()},
+            self.losses[chosen],
+            self.training_flops[chosen],
+            self.columns,
+            self.counting,
+            self.rows[chosen],
+            self.rows_dropped,
+            self.rows_excluded,
+        )
+
+
+def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -> dict[str, str]:
+    """variable -> column, by `mapping` (column -> variable) first, then by the usual names.
+
+    Raises UnknownName for a mapped column the table does not have.
+    """
+    found: dict[str, str] = {}
+    for column, variable in (mapping or {}).items():
+        runs.column(column)
+        found[variable] = column
+    taken = set(found.values())
+    folded = {name.lower(): name for name in reversed(runs.names)}
+    for variable, aliases in ALIASES.items():
+        for alias in aliases:
+            column = alias if alias in runs.columns else folded.get(alias.lower(), "") if len(alias) > 1 else ""
+            if variable not in found and column and column not in taken:
+                found[variable] = column
+                taken.add(column)
+    return found
+
+
+def observe(
+    runs: Runs,
+    form: type[Form],
+    *,
+    where: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    free_coefficients: int | None = None,
+) -> Observations:
+    """The rows of `runs` that a fit of `form` can use.
+
+    Raises InvalidInput for text, NaN, infinite or non-positive values, too few rows; NotIdentified where rows do not
+    differ enough for the form's coefficients; UnknownName for columns.
+    """
+    known_variables = {*form.variables, *ALIASES}
+    for variable in (mapping or {}).values():
+        if variable not in known_variables:
+            raise UnknownName("variable", variable, known_variables)
+    mask = np.ones(runs.row_count, dtype=bool) if where is None else chosen_rows(runs, where)
+    if not mask.any():
+        raise InvalidInput(Violation("where", str(where), "a condition that holds for at least one row"))
+    columns = columns_of_variables(runs, mapping)
+    table = _Table(runs, columns, np.flatnonzero(mask))
+    values = {name: table.values(name) for name in (*form.variables, "loss")}
+    missing = [name for name, v in values.items() if v is None]
+    names = ", ".join(runs.names)
+    require(*(Violation(n, "missing", f"a column for it (or a mapping) among: {names}") for n in missing))
+    present = {k: v for k, v in values.items() if v is not None}
+    usable = ~np.any([table.blank[k] for k in present], axis=0)
+    if not usable.any():
+        raise InvalidInput(Violation("runs", "no row without blank cells", f"values for {', '.join(present)}"))
+    table.check(present, usable)
+    _check_enough(form, present, usable, free_coefficients or len(form.coefficients))
+    arrays = {k: v[usable] for k, v in present.items()}
+    losses = arrays.pop("loss")
+    return Observations(
+        arrays,
+        losses,
+        _flops(table, arrays, usable),
+        table.how,
+        COUNTING_OF_COLUMN.get(columns.get("parameter_count", ""), "total"),
+        table.rows[usable],
+        int((~usable).sum()),
+        int((~mask).sum()),
+    )
+
+
+class _Table:
+    """The chosen rows, with the third of (N, D, C) derived from the other two."""
+
+    def __init__(self, runs: Runs, columns: Mapping[str, str], rows: NDArray[np.intp]) -> None:
+        self.runs, self.columns, self.rows = runs, columns, rows
+        self.how: dict[str, str] = {}
+        self.blank: dict[str, NDArray[np.bool_]] = {}
+
+    def values(self, variable: str) -> Array | None:
+        if variable in self.columns:
+            column = self.runs.columns[self.columns[variable]]
+            if column.text is not None:
+                raise self._not_a_number(self.columns[variable], column.text)
+            self.how[variable] = self.columns[variable]
+            self.blank[variable] = column.blank[self.rows]
+            return column.numbers[self.rows]
+        return self._derived(variable)
+
+    def _derived(self, variable: str) -> Array | None:
+        rules = {
+            "token_count": ("training_flops", "parameter_count"),
+            "parameter_count": ("training_flops", "token_count"),
+        }
+        sources = rules.get(variable, ())
+        if not sources or any(s not in self.columns for s in sources):
+            return None
+        flops, other = (self.values(s) for s in sources)
+        assert flops is not None and other is not None  # both columns exist
+        self.how[variable] = f"{sources[0]} / (6 × {sources[1]})"
+        self.blank[variable] = self.blank[sources[0]] | self.blank[sources[1]]
+        with np.errstate(all="ignore"):
+            return np.asarray(flops / SIMPLE.training_flops(other, 1.0))
+
+    def _not_a_number(self, name: str, text: NDArray[np.str_]) -> InvalidInput:
+        for row in self.rows:
+            try:
+                float(text[row] or "0")
+            except ValueError:
+                return InvalidInput(Violation(name, f"{text[row]!r} (row {row + 1})", "a number"))
+        return InvalidInput(Violation(name, "text", "numbers in every row, also those left out"))
+
+    def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_]) -> None:
+        """Every usable value must be a finite number above 0."""
+        violations = []
+        for variable, x in values.items():
+            with np.errstate(invalid="ignore"):
+                wrong = usable & ~(np.isfinite(x) & (x > 0))
+            if wrong.any():
+                k = int(np.flatnonzero(wrong)[0])
+                field = self.columns.get(variable, variable)
+                more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
+                violations.append(
+                    Violation(field, f"{x[k]:g} (row {self.rows[k] + 1}{more})", "a finite number above 0")
+                )
+        require(*violations)
+
+
+def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]) -> Array:
+    """Compute per row: the column if it is complete, else 6 N D, else NaN."""
+    if "training_flops" in table.columns:
+        column = table.runs.columns[table.columns["training_flops"]]
+        flops = column.numbers[table.rows][usable]
+        if not column.is_text and bool(np.all(np.isfinite(flops) & (flops > 0))):
+            table.how["training_flops"] = table.columns["training_flops"]
+            return np.asarray(flops)
+    if {"parameter_count", "token_count"} <= arrays.keys():
+        table.how["training_flops"] = "6 × parameter_count × token_count"
+        return np.asarray(SIMPLE.training_flops(arrays["parameter_count"], arrays["token_count"]))
+    return np.full(int(usable.sum()), np.nan)
+
+
+def _check_enough(form: type[Form], values: Mapping[str, Array], usable: NDArray[np.bool_], free: int) -> None:
+    count, needed = int(usable.sum()), free + 1
+    if count < needed:
+        found = f"{count} usable row" + ("s" if count != 1 else "")
+        raise InvalidInput(Violation("runs", found, f"at least {needed} rows for {free} coefficients of {form.form_name}"))
+    matrix = np.stack([values[v][usable] for v in form.variables], axis=1)
+    constant = [v for k, v in enumerate(form.variables) if np.ptp(matrix[:, k]) == 0]
+    if constant:
+        raise NotIdentified(f"{', '.join(constant)} has one value in all rows: its effect cannot be told from the rest")
+    distinct = len(np.unique(matrix, axis=0))
+    if distinct < needed:
+        raise NotIdentified(
+            f"{distinct} distinct rows cannot determine the {free} coefficients of {form.form_name}: {needed} needed"
+        )

@@ -1,0 +1,137 @@
+"""One fitting problem: a form, its observations, and which coefficients are free.
+
+Works in transformed coordinates θ, the logarithm of coefficients that are positive scales and the coefficient itself
+otherwise, so that steps are of comparable size. All methods take a batch θ of shape (batch, free) and evaluate all
+members at once; `weights` (batch, rows) or None lets every member have its own bootstrap sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.fitting.jet import Jet, lift
+from planner.fitting.objective import Huber
+from planner.laws.form import Coefficient, Form
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Derivatives:
+    """Objective (batch,), gradient (batch, free) and Hessian (batch, free, free)."""
+
+    value: Array
+    gradient: Array
+    hessian: Array
+    gauss_newton_diagonal: Array  # (batch, free): the scale of each coordinate
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Form, variables (name -> (rows,)), observed losses (rows,), and coefficients held fixed."""
+
+    form: type[Form]
+    variables: Mapping[str, Array]
+    losses: Array
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def free(self) -> tuple[Coefficient, ...]:
+        """Coefficients to be estimated, in the form's order."""
+        return tuple(c for c in self.form.coefficients if c.name not in self.fixed)
+
+    @cached_property
+    def log_losses(self) -> Array:
+        return np.asarray(np.log(self.losses))
+
+    @cached_property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest θ, each (free,)."""
+        limits = np.array([[c.lower, c.upper] for c in self.free])
+        logarithmic = self._logarithmic[:, None]
+        limits = np.where(logarithmic, np.log(np.where(logarithmic, limits, 1.0)), limits)
+        return limits[:, 0], limits[:, 1]
+
+    @cached_property
+    def _logarithmic(self) -> NDArray[np.bool_]:
+        return np.array([c.logarithmic for c in self.free])
+
+    def to_theta(self, values: Array) -> Array:
+        """θ of free coefficient values (..., free)."""
+        return np.where(self._logarithmic, np.log(np.where(self._logarithmic, values, 1.0)), values)
+
+    def to_values(self, theta: Array) -> Array:
+        """Free coefficient values of θ (..., free)."""
+        return np.where(self._logarithmic, np.exp(np.where(self._logarithmic, theta, 0.0)), theta)
+
+    def vectors(self, theta: Array) -> Array:
+        """All coefficients (..., coefficients) in the form's order, the fixed ones filled in."""
+        values = self.to_values(theta)
+        column = {c.name: values[..., k] for k, c in enumerate(self.free)}
+        whole = [column.get(n, np.full(theta.shape[:-1], self.fixed.get(n, 0.0))) for n in self.form.names()]
+        return np.stack(whole, axis=-1)
+
+    def residuals(self, theta: Array) -> Array:
+        """log predicted - log observed, (batch, rows)."""
+        predicted = self.form.from_vector(self.vectors(theta)).loss(**self.variables)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.log(np.broadcast_to(predicted, (len(theta), len(self.losses))))
+        return np.asarray(logs - self.log_losses)
+
+    def objective(self, theta: Array, huber: Huber, weights: Array | None = None) -> Array:
+        """Summed Huber loss (batch,); infinite where the prediction is not a positive number."""
+        each = huber.value(self.residuals(theta))
+        total = each.sum(axis=1) if weights is None else np.einsum("bn,bn->b", each, weights)
+        return np.where(np.isfinite(total), total, np.inf)
+
+    def predicted_jet(self, theta: Array) -> Jet:
+        """The loss with derivatives in θ: value (batch, rows)."""
+        values = self.to_values(theta)
+        coefficients: dict[str, Jet | float] = dict(self.fixed)
+        for k, c in enumerate(self.free):
+            column = values[:, k, None]
+            if c.logarithmic:  # d/dθ e^θ = e^θ, twice
+                coefficients[c.name] = Jet(column, {k: column}, {(k, k): column})
+            else:
+                coefficients[c.name] = Jet(column, {k: np.ones_like(column)})
+        form = self.form(**coefficients)  # type: ignore[arg-type]
+        return lift(form.loss(**self.variables))
+
+    def jacobian(self, theta: Array) -> Array:
+        """∂ log predicted / ∂ θ, (batch, free, rows)."""
+        return self._log_jacobian(self.predicted_jet(theta), len(theta))
+
+    def _log_jacobian(self, jet: Jet, batch: int) -> Array:
+        jacobian = np.zeros((batch, len(self.free), len(self.losses)))
+        for k, g in jet.gradient.items():
+            np.divide(g, jet.value, out=jacobian[:, k])
+        return jacobian
+
+    def derivatives(self, theta: Array, huber: Huber, weights: Array | None = None) -> Derivatives:
+        """The objective with exact gradient and Hessian for every member of the batch."""
+        jet = self.predicted_jet(theta)
+        shape = (len(theta), len(self.losses))
+        predicted = np.broadcast_to(jet.value, shape)
+        residual = np.log(predicted) - self.log_losses
+        slope, bend = huber.slope(residual), huber.curvature(residual)
+        value = huber.value(residual)
+        if weights is not None:
+            slope, bend, value = slope * weights, bend * weights, value * weights
+        jacobian = self._log_jacobian(jet, len(theta))
+        gradient = np.einsum("bkn,bn->bk", jacobian, slope)
+        # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L.
+        scaled = jacobian * (bend - slope)[:, None, :]
+        hessian = scaled @ jacobian.transpose(0, 2, 1)
+        pull = slope / predicted
+        for (i, j), h in jet.hessian.items():
+            entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
+            hessian[:, i, j] += entry
+            if i != j:
+                hessian[:, j, i] += entry
+        diagonal = np.einsum("bkn,bkn->bk", jacobian, jacobian)
+        return Derivatives(value.sum(axis=1), gradient, hessian, diagonal)

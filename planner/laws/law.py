@@ -1,0 +1,191 @@
+"""A law: a form with coefficients, and everything that says how far to trust it.
+
+Published laws carry an evidence grade, fitted ones their joint bootstrap draws. Either way a prediction is an
+interval: the spread over the draws (never over marginal errors, since the coefficients of scaling laws correlate at
+0.999) and the scatter of single runs are added in quadrature on each side, in log loss. Outside the range of the
+runs the scatter grows with the distance in decades, and the prediction says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from planner.errors import Violation, require
+from planner.laws.caution import Caution
+from planner.laws.compute import SIMPLE, ComputeModel
+from planner.laws.form import Array, Form
+
+FAR = 10.0  # an extrapolation beyond this factor is called far
+
+
+@dataclass(frozen=True)
+class Span:
+    """Smallest and largest value of a variable among the runs a law was fitted to."""
+
+    lower: float
+    upper: float
+
+    def distance(self, value: Any) -> Array:
+        """Factor by which `value` lies outside; 1 inside."""
+        x = np.asarray(value, float)
+        return np.asarray(np.maximum(1.0, np.maximum(x / self.upper, self.lower / x)))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the coefficients come from: a paper, or a fit that can be repeated."""
+
+    kind: str  # "published" or "fitted"
+    source: str = ""
+    data_sha256: str = ""
+    rows_used: int = 0
+    rows_dropped: int = 0
+    seed: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Loss with an interval; floats for a point, arrays (points,) for points."""
+
+    loss: Any
+    lower: Any
+    upper: Any
+    level: float
+    extrapolation_ratio: Any
+    warnings: tuple[Caution, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Law:
+    """A form with coefficients.
+
+    `draws` (draws, coefficients) is a joint sample of the coefficients or None; `residual_log_sd` the scatter of
+    single runs about the law, in log loss; `residuals` the fitted log residuals where they are known (they give the
+    scatter's quantiles without assuming a shape). `training_range` has one span per variable the runs covered,
+    `training_flops` among them. `grade`: A coefficients in several sources or reproduced, B one source or a narrow
+    range, C form only, unverified. A `known_bad` law is there to be compared with, not to be planned with.
+    """
+
+    name: str
+    form: Form
+    grade: str
+    residual_log_sd: float
+    provenance: Provenance
+    counting: str = "total"
+    compute_model: ComputeModel = SIMPLE
+    training_range: Mapping[str, Span] = field(default_factory=lambda: MappingProxyType({}))
+    corpus: str = ""
+    citation: str = ""
+    notes: str = ""
+    known_bad: bool = False
+    relative_error_source: str = ""
+    draws: Array | None = None
+    residuals: Array | None = None
+
+    def cloud(self) -> Form | None:
+        """The form with all draws at once (coefficients of shape (draws, 1)), or None."""
+        return None if self.draws is None else type(self.form).from_vector(self.draws)
+
+    def loss(self, **variables: Any) -> Any:
+        """The loss at the coefficients' point values: the formula itself."""
+        return self.form.loss(**variables)
+
+    def extrapolation_ratio(self, variables: Mapping[str, Any]) -> Any:
+        """1 within the range of the runs, else the factor outside it in the worst variable (compute included)."""
+        known = dict(variables)
+        if "training_flops" not in known and {"parameter_count", "token_count"} <= known.keys():
+            known["training_flops"] = self.compute_model.training_flops(
+                np.asarray(known["parameter_count"], float), np.asarray(known["token_count"], float)
+            )
+        distances = [span.distance(known[v]) for v, span in self.training_range.items() if v in known]
+        shape = np.broadcast(*(np.asarray(known[v]) for v in self.form.variables)).shape
+        ratio = np.ones(shape)
+        for distance in distances:
+            ratio = np.maximum(ratio, distance)
+        return float(ratio) if ratio.ndim == 0 else ratio
+
+    def predict(self, variables: Mapping[str, Any], level: float = 0.8) -> Prediction:
+        """Loss and its interval at `variables` (numbers, or arrays that broadcast together).
+
+        Raises InvalidInput naming every variable that is missing, not finite or not positive.
+        """
+        values = self._checked(variables, level)
+        loss = np.asarray(self.form.loss(**values), float)
+        ratio = np.asarray(self.extrapolation_ratio({**variables, **values}), float)
+        scatter = self._scatter(level) * (1.0 + np.log10(ratio))
+        below, above = self._spread(values, loss, level)
+        lower = loss * np.exp(-np.hypot(below, scatter))
+        upper = loss * np.exp(np.hypot(above, scatter))
+        parts: tuple[Any, ...] = tuple(
+            float(x) if loss.ndim == 0 else np.broadcast_to(x, loss.shape) for x in (loss, lower, upper, ratio)
+        )
+        return Prediction(*parts[:3], level, parts[3], self._cautions(float(np.max(ratio, initial=1.0))))
+
+    def _checked(self, variables: Mapping[str, Any], level: float) -> dict[str, Array]:
+        violations: list[Violation] = []
+        values: dict[str, Array] = {}
+        if not 0.0 < level < 1.0:
+            violations.append(Violation("level", f"{level:g}", "a number between 0 and 1"))
+        for name in self.form.variables:
+            if name not in variables:
+                violations.append(Violation(name, "missing", f"required by the form {self.form.form_name}"))
+                continue
+            x = np.asarray(variables[name], float)
+            wrong = ~(np.isfinite(x) & (x > 0))
+            if wrong.any():
+                violations.append(Violation(name, f"{x[wrong].flat[0]:g}", "a finite number above 0"))
+            values[name] = x
+        require(*violations)
+        return values
+
+    def _scatter(self, level: float) -> float:
+        """Half-width of the scatter of single runs, in log loss."""
+        if self.residuals is not None and len(self.residuals):
+            spare = max(len(self.residuals) - len(self.form.coefficients), 1)
+            inflation = float(np.sqrt(len(self.residuals) / spare))
+            return inflation * float(np.quantile(np.abs(self.residuals), level))
+        return self.residual_log_sd * NormalDist().inv_cdf(0.5 * (1.0 + level))
+
+    def _spread(self, values: Mapping[str, Array], loss: Array, level: float) -> tuple[Any, Any]:
+        """Log distance from the loss down to, and up to, the quantiles over the draws."""
+        cloud = self.cloud()
+        if cloud is None:
+            return 0.0, 0.0
+        flat = {k: np.broadcast_to(v, loss.shape).reshape(-1) for k, v in values.items()}
+        logs = np.log(cloud.loss(**flat))
+        tail = 0.5 * (1.0 - level)
+        low, high = (q.reshape(loss.shape) for q in np.quantile(logs, (tail, 1.0 - tail), axis=0))
+        centre = np.log(loss)
+        return np.maximum(centre - low, 0.0), np.maximum(high - centre, 0.0)
+
+    def _cautions(self, ratio: float) -> tuple[Caution, ...]:
+        found = []
+        if ratio > 1.0 + 1e-9:
+            how = "far outside" if ratio > FAR else "outside"
+            sentence = f"up to {ratio:.3g} times {how} the range of the runs behind {self.name}"
+            found.append(Caution("FAR_EXTRAPOLATION" if ratio > FAR else "EXTRAPOLATION", sentence))
+        if self.draws is None:
+            source = self.relative_error_source or "assumed"
+            sentence = (
+                f"no joint draws of the coefficients of {self.name} are known: the interval rests on a scatter of "
+                f"{100 * self.residual_log_sd:.2g} % about the law ({source})"
+            )
+            found.append(Caution("NO_DRAWS", sentence))
+        if self.known_bad:
+            found.append(Caution("KNOWN_BAD_FIT", f"{self.name} is a known bad fit: {self.notes}"))
+        return tuple(found)
+
+
+def frozen_spans(spans: Mapping[str, tuple[float, float]]) -> Mapping[str, Span]:
+    """An immutable training range from (lower, upper) pairs."""
+    return MappingProxyType({k: Span(float(a), float(b)) for k, (a, b) in spans.items()})
+
+
