@@ -15,7 +15,7 @@ from planner.fitting.newton import minimise, schedule
 from planner.fitting.problem import Problem
 
 Array = NDArray[np.float64]
-START_DELTA = 0.01
+START_DELTA = 0.003
 
 
 @dataclass(frozen=True, eq=False)

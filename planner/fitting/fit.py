@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from planner.errors import InvalidInput, Range, UnknownName, Violation, require
 from planner.fitting.bootstrap import bootstrap as bootstrapped
 from planner.fitting.diagnostics import Diagnostics, cautions, diagnose, require_finite
-from planner.fitting.newton import minimise, schedule
+from planner.fitting.newton import Minimum, minimise, schedule
 from planner.fitting.objective import DELTA, DESCRIPTION
 from planner.fitting.observations import Observations, observe
 from planner.fitting.problem import Problem
@@ -159,12 +159,26 @@ def _minimum(problem: Problem, starts: int | None, seed: int) -> tuple[Array, fl
     nonlinear = sum(not c.linear for c in problem.free)
     gridded = nonlinear <= 2
     screened = screen(problem, starts or (12 if gridded else 48), seed)
-    found = minimise(problem, screened.theta, schedule(0.05 if gridded else 0.5), iterations=150)
-    best = int(np.argmin(found.objective))
+    # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
+    far, near = (minimise(problem, screened.theta, schedule(d), iterations=150) for d in (0.05 if gridded else 0.5, 0.003))
+    found = _better(far, near)
+    lowest = found.objective.min()
+    tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
+    best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
     objective = float(found.objective[best])
     share = float(np.mean(found.objective <= objective * (1.0 + 1e-6)))
     evidence = SearchEvidence(len(screened.theta), share, screened.profile_minima, float(found.gradient[best]))
     return found.theta[best], objective, evidence
+
+
+def _better(one: Minimum, other: Minimum) -> Minimum:
+    """Per start, the lower of two descents."""
+    first = one.objective <= other.objective
+    return Minimum(
+        np.where(first[:, None], one.theta, other.theta),
+        np.where(first, one.objective, other.objective),
+        np.where(first, one.gradient, other.gradient),
+    )
 
 
 def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) -> tuple[Caution, ...]:

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.fitting.objective import DELTA, Huber
-from planner.fitting.problem import Problem
+from planner.fitting.problem import Derivatives, Problem
 
 Array = NDArray[np.float64]
-CHUNK_VALUES = 65_536  # (batch × rows) evaluated at once: temporaries stay in the cache
+CHUNK_VALUES = 16_384  # (batch × rows) evaluated at once: temporaries stay in the cache
+TIE = 4e-15  # relative difference of two objectives that is rounding
+PATIENCE = 6  # iterations without a real decrease before a member is left alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,32 +73,34 @@ def _chunk(
 def _newton(
     problem: Problem, theta: Array, huber: Huber, weights: Array | None, iterations: int, tolerance: float
 ) -> Minimum:
-    theta = theta.copy()
+    here = theta.copy()
     batch = len(theta)
-    damping = np.full(batch, 1e-4)
-    value, norm = np.full(batch, np.inf), np.full(batch, np.inf)
+    damping, stalled = np.full(batch, 1e-4), np.zeros(batch, dtype=int)
+    best, best_value, best_norm = theta.copy(), np.full(batch, np.inf), np.full(batch, np.inf)
     active = np.arange(batch)
-    stalled = np.zeros(batch, dtype=int)
     for _ in range(iterations):
         mine = None if weights is None else weights[active]
-        here = problem.derivatives(theta[active], huber, mine)
-        held = _held(problem, theta[active], here.gradient)
-        gradient = np.where(held, 0.0, here.gradient)
-        value[active], norm[active] = here.value, np.abs(gradient).max(axis=1)
-        busy = (norm[active] > tolerance) & (stalled[active] < 8) & np.isfinite(here.value)
+        now = problem.derivatives(here[active], huber, mine)
+        held = _held(problem, here[active], now.gradient)
+        gradient = np.where(held, 0.0, now.gradient)
+        norm = np.abs(gradient).max(axis=1)
+        # Lower by more than rounding, or equal up to rounding and flatter: the objective alone cannot tell the last steps.
+        lower = now.value < best_value[active] * (1.0 - TIE)
+        level = (now.value <= best_value[active] * (1.0 + TIE)) & (norm < best_norm[active])
+        kept = active[lower | level]
+        best[kept], best_value[kept] = here[kept], now.value[lower | level]
+        best_norm[kept] = norm[lower | level]
+        stalled[active] = np.where(lower, 0, stalled[active] + 1)
+        busy = (norm > tolerance) & (stalled[active] < PATIENCE) & np.isfinite(now.value)
         if not busy.any():
             break
-        active, gradient, held = active[busy], gradient[busy], held[busy]
+        active, gradient, held, value = active[busy], gradient[busy], held[busy], now.value[busy]
         mine = None if mine is None else mine[busy]
-        trial, better, trial_value = _step(
-            problem, theta[active], value[active], gradient, here.hessian[busy], here.gauss_newton_diagonal[busy],
-            held, damping[active], huber, mine,
-        )  # fmt: skip
-        theta[active] = np.where(better[:, None], trial, theta[active])
-        gain = value[active] - trial_value
-        stalled[active] = np.where(better & (gain > 1e-15 * value[active]), 0, stalled[active] + 1)
+        step = _step(problem, here[active], gradient, now, busy, held, damping[active])
+        trial, better = _tried(problem, here[active], step, value, huber, mine)
+        here[active] = np.where(better[:, None], trial, here[active])
         damping[active] = np.clip(np.where(better, damping[active] * 0.1, damping[active] * 10.0), 1e-14, 1e6)
-    return Minimum(theta, value, norm)
+    return Minimum(best, best_value, best_norm)
 
 
 def _held(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
@@ -107,36 +111,37 @@ def _held(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
 def _step(
     problem: Problem,
     theta: Array,
-    value: Array,
     gradient: Array,
-    hessian: Array,
-    diagonal: Array,
+    now: Derivatives,
+    busy: NDArray[np.bool_],
     held: NDArray[np.bool_],
     damping: Array,
-    huber: Huber,
-    weights: Array | None,
-) -> tuple[Array, NDArray[np.bool_], Array]:
-    """Newton step, tried whole and at a quarter; (trial θ, whether it is better, its objective)."""
+) -> Array:
+    """Saddle-free Newton step (batch, free) in coordinates scaled by the Gauss-Newton diagonal, at most e² long."""
+    diagonal = now.gauss_newton_diagonal[busy]
     scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300))
-    scaled = hessian * scale[:, :, None] * scale[:, None, :]
+    scaled = now.hessian[busy] * scale[:, :, None] * scale[:, None, :]
     either = held[:, :, None] | held[:, None, :]
-    scaled = np.where(either, np.eye(theta.shape[1]), scaled)
-    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
+    scaled = np.where(either, np.eye(theta.shape[1]), np.where(np.isfinite(scaled), scaled, 0.0))
     eigenvalues, vectors = np.linalg.eigh(0.5 * (scaled + scaled.transpose(0, 2, 1)))
     size = np.abs(eigenvalues)
-    floor = 1e-13 * size.max(axis=1, keepdims=True) + 1e-300
+    largest = size.max(axis=1, keepdims=True)
     downhill = np.einsum("bkj,bk->bj", vectors, gradient * scale)
-    downhill /= np.maximum(size, floor) + damping[:, None] * size.max(axis=1, keepdims=True)
+    downhill /= np.maximum(size, 1e-13 * largest + 1e-300) + damping[:, None] * largest
     step = -scale * np.einsum("bkj,bj->bk", vectors, downhill)
-    limit = 2.0 / np.maximum(np.abs(step).max(axis=1, keepdims=True), 2.0)  # no more than e² at a time
+    return np.asarray(step * (2.0 / np.maximum(np.abs(step).max(axis=1, keepdims=True), 2.0)))
+
+
+def _tried(
+    problem: Problem, theta: Array, step: Array, value: Array, huber: Huber, weights: Array | None
+) -> tuple[Array, NDArray[np.bool_]]:
+    """θ after the whole step, or after a quarter where the whole one goes up; and whether it may be taken."""
     low, high = problem.bounds
-    trial = np.clip(theta + limit * step, low, high)
-    trial_value = problem.objective(trial, huber, weights)
-    better = trial_value < value
-    if not better.all():
-        again = ~better
-        shorter = np.clip(theta[again] + 0.25 * (limit * step)[again], low, high)
-        shorter_value = problem.objective(shorter, huber, None if weights is None else weights[again])
-        trial[again], trial_value[again] = shorter, shorter_value
-        better = trial_value < value
-    return trial, np.asarray(better), trial_value
+    trial = np.clip(theta + step, low, high)
+    better = problem.objective(trial, huber, weights) <= value * (1.0 + TIE)
+    again = np.flatnonzero(~better)
+    if len(again):
+        trial[again] = np.clip(theta[again] + 0.25 * step[again], low, high)
+        mine = None if weights is None else weights[again]
+        better[again] = problem.objective(trial[again], huber, mine) <= value[again] * (1.0 + TIE)
+    return trial, np.asarray(better)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from planner.fitting.newton import CHUNK_VALUES
 from planner.fitting.objective import Huber
 from planner.fitting.problem import Problem
 
@@ -23,6 +22,7 @@ Array = NDArray[np.float64]
 GRID_SIDE = 32
 SOBOL_POINTS = 2048
 SCREENING_ROWS = 480  # more rows do not change which cells are worth polishing
+CELL_VALUES = 65_536  # (cells × rows) projected at once
 SCREENING_DELTA = 0.01
 REWEIGHTINGS = 12
 
@@ -46,7 +46,7 @@ def screen(problem: Problem, starts: int, seed: int = 0) -> Screening:
     cells, side = _cells(problem, nonlinear, seed)
     theta = np.empty((len(cells), len(problem.free)))
     theta[:, nonlinear] = cells
-    size = max(1, 4 * CHUNK_VALUES // len(small.losses))
+    size = max(1, CELL_VALUES // len(small.losses))
     for k in range(0, len(theta), size):
         _project(small, theta[k : k + size])
     huber = Huber(SCREENING_DELTA)

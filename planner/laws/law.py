@@ -170,7 +170,7 @@ class Law:
         found = []
         if ratio > 1.0 + 1e-9:
             how = "far outside" if ratio > FAR else "outside"
-            sentence = f"up to {ratio:.3g} times {how} the range of the runs behind {self.name}"
+            sentence = f"up to a factor of {ratio:.3g} {how} the range of the runs behind {self.name}"
             found.append(Caution("FAR_EXTRAPOLATION" if ratio > FAR else "EXTRAPOLATION", sentence))
         if self.draws is None:
             source = self.relative_error_source or "assumed"
