@@ -1,7 +1,7 @@
 """Fitting laws to runs.
 
-    from planner.fitting import Runs, fit_law
-    law = fit_law(Runs.read("runs.csv"), "chinchilla")
+>>> from planner.fitting import Runs, fit_law
+>>> law = fit_law(Runs.read("runs.csv"), "chinchilla")
 """
 
 from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence, fit_law

@@ -93,7 +93,7 @@ def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | 
 
 
 def _condition(jacobian: Array) -> float:
-    scaled = jacobian / np.maximum(np.linalg.norm(jacobian, axis=1, keepdims=True), 1e-300)
+    scaled = jacobian / np.maximum(np.sqrt((jacobian**2).sum(axis=1, keepdims=True)), 1e-300)
     singular = np.linalg.svd(scaled, compute_uv=False)
     return float(singular[0] / max(singular[-1], 1e-300)) ** 2
 
@@ -109,7 +109,7 @@ def _correlations(problem: Problem, draws: Array | None, strongest: int = 10) ->
     labels = [c.name for c, m in zip(problem.free, moving, strict=True) if m]
     if len(labels) < 2:
         return {}
-    matrix = np.corrcoef(coordinates, rowvar=False)
+    matrix = np.asarray(np.corrcoef(coordinates, rowvar=False))
     pairs = [
         (f"{labels[i]}~{labels[j]}", float(matrix[i, j])) for i in range(len(labels)) for j in range(i + 1, len(labels))
     ]
@@ -146,7 +146,8 @@ def _influence(
 
 def refit(problem: Problem, theta: Array, chosen: NDArray[np.bool_]) -> Array:
     """θ (free,) of the fit to the chosen rows, from the full fit and points round it."""
-    part = Problem(problem.form, {k: v[chosen] for k, v in problem.variables.items()}, problem.losses[chosen], problem.fixed)
+    variables = {k: v[chosen] for k, v in problem.variables.items()}
+    part = Problem(problem.form, variables, problem.losses[chosen], problem.fixed)
     around = np.random.default_rng(0).standard_normal((7, len(theta))) * 0.2
     starts = theta + np.vstack([np.zeros(len(theta)), around])
     found = minimise(part, starts, schedule(0.05))
@@ -160,9 +161,7 @@ def _regions(problem: Problem, theta: Array, seen: Observations) -> tuple[Region
     low, high = np.quantile(flops, [REGION_SHARE, 1.0 - REGION_SHARE])
     parts = {"without the cheapest third": flops > low, "without the dearest third": flops < high}
     return tuple(
-        _region(problem, theta, name, chosen)
-        for name, chosen in parts.items()
-        if _determined(problem, chosen)
+        _region(problem, theta, name, chosen) for name, chosen in parts.items() if _determined(problem, chosen)
     )
 
 
@@ -198,9 +197,9 @@ def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> Extrap
 
 
 def parameter_exponent(form: Form) -> float | None:
-    """a in N* ∝ C^a where the form has a closed-form optimum."""
-    exponent = getattr(form, "parameter_exponent", None)
-    return None if exponent is None else float(exponent())
+    """a in N* ∝ C^a where the form has one."""
+    exponents = form.compute_optimal_exponents()
+    return None if exponents is None else float(exponents[0])
 
 
 def cautions(

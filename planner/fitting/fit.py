@@ -28,12 +28,13 @@ from planner.fitting.projection import screen
 from planner.fitting.runs import Runs
 from planner.laws.caution import Caution
 from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE
-from planner.laws.form import Coef, Form
+from planner.laws.form import Form
 from planner.laws.forms import form_class
-from planner.laws.law import Law, Provenance, frozen_spans
+from planner.laws.law import Law, Provenance, Span, frozen_spans
 
 Array = NDArray[np.float64]
 LEVEL = 0.8
+EXACT = 1e-15  # an objective this small means data without noise
 DRAWS = Range(0, 100_000, "draws")
 SEEDS = Range(0, 2**63 - 1, "")
 
@@ -110,7 +111,7 @@ def fit_law(
     best = kind.from_vector(problem.vectors(theta[None])[0])
     exponent = _exponent(best, draws)
     checked = diagnose(problem, theta, seen, draws)
-    limits = None if exponent is None else (exponent.parameters.lower, exponent.parameters.upper)
+    limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
     options = {
         "form": form, "bootstrap": str(bootstrap), "where": where or "", "delta": f"{DELTA:g}",
         **{f"column of {k}": v for k, v in seen.columns.items()},
@@ -160,13 +161,14 @@ def _minimum(problem: Problem, starts: int | None, seed: int) -> tuple[Array, fl
     gridded = nonlinear <= 2
     screened = screen(problem, starts or (12 if gridded else 48), seed)
     # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
-    far, near = (minimise(problem, screened.theta, schedule(d), iterations=150) for d in (0.05 if gridded else 0.5, 0.003))
+    deltas = (0.05 if gridded else 0.5, 0.003)
+    far, near = (minimise(problem, screened.theta, schedule(d), iterations=150) for d in deltas)
     found = _better(far, near)
     lowest = found.objective.min()
     tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
     best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
     objective = float(found.objective[best])
-    share = float(np.mean(found.objective <= objective * (1.0 + 1e-6)))
+    share = float(np.mean(found.objective <= objective * (1.0 + 1e-6) + EXACT))
     evidence = SearchEvidence(len(screened.theta), share, screened.profile_minima, float(found.gradient[best]))
     return found.theta[best], objective, evidence
 
@@ -219,20 +221,17 @@ def _intervals(best: Form, draws: Array | None) -> Mapping[str, Estimate]:
 
 
 def _exponent(best: Form, draws: Array | None) -> ComputeOptimalExponent | None:
-    if not hasattr(best, "parameter_exponent") or not hasattr(best, "token_exponent"):
+    points = best.compute_optimal_exponents()
+    samples = None if draws is None else type(best).from_vector(draws).compute_optimal_exponents()
+    if points is None:
         return None
-    cloud = best if draws is None else type(best).from_vector(draws)
-
-    def estimate(point: Coef, sample: Coef) -> Estimate:
-        return _estimate(float(point), None if draws is None else np.asarray(sample).reshape(-1))
-
-    return ComputeOptimalExponent(
-        estimate(best.parameter_exponent(), cloud.parameter_exponent()),  # type: ignore[attr-defined]
-        estimate(best.token_exponent(), cloud.token_exponent()),  # type: ignore[attr-defined]
+    parameters, tokens = (
+        _estimate(float(points[k]), None if samples is None else np.asarray(samples[k]).reshape(-1)) for k in (0, 1)
     )
+    return ComputeOptimalExponent(parameters, tokens)
 
 
-def _ranges(seen: Observations) -> Mapping[str, object]:
+def _ranges(seen: Observations) -> Mapping[str, Span]:
     arrays = {**seen.variables, "training_flops": seen.training_flops}
     return frozen_spans({k: (float(v.min()), float(v.max())) for k, v in arrays.items() if np.all(np.isfinite(v))})
 

@@ -41,15 +41,15 @@ class Jet:
         return Jet(value, gradient, hessian)
 
     def __add__(self, other: Any) -> Jet:
-        other = lift(other)
+        other_jet = lift(other)
         return Jet(
-            self.value + other.value,
-            _sum(self.gradient, other.gradient),
-            _sum(self.hessian, other.hessian),
+            self.value + other_jet.value,
+            _sum(self.gradient, other_jet.gradient),
+            _sum(self.hessian, other_jet.hessian),
         )
 
-    def __mul__(self, other: Any) -> Jet:
-        other = lift(other)
+    def __mul__(self, factor: Any) -> Jet:
+        other = lift(factor)
         u, v = self.value, other.value
         if not other.gradient:
             return self.mapped(u * v, v, None)
@@ -69,7 +69,7 @@ class Jet:
             return exp(log(self) * power)
         value = self.value**power
         first = power * value / self.value
-        return self.mapped(value, first, (power - 1.0) * first / self.value)
+        return self.mapped(value, first, np.asarray((power - 1.0) * first / self.value))
 
     def __rpow__(self, base: Any) -> Jet:
         return exp(self * np.log(base))
@@ -81,7 +81,7 @@ class Jet:
         return self + lift(other) * -1.0
 
     def __rsub__(self, other: Any) -> Jet:
-        return self * -1.0 + other
+        return lift(other) + self * -1.0
 
     def reciprocal(self) -> Jet:
         """1 / self."""
@@ -90,10 +90,11 @@ class Jet:
         return self.mapped(inverse, first, -2.0 * first * inverse)
 
     def __truediv__(self, other: Any) -> Jet:
-        return self * (other.reciprocal() if isinstance(other, Jet) else 1.0 / np.asarray(other, float))
+        inverse = other.reciprocal() if isinstance(other, Jet) else 1.0 / np.asarray(other, float)
+        return self * inverse
 
     def __rtruediv__(self, other: Any) -> Jet:
-        return self.reciprocal() * other
+        return lift(other) * self.reciprocal()
 
     __radd__ = __add__
     __rmul__ = __mul__

@@ -84,7 +84,7 @@ def _newton(
         held = _held(problem, here[active], now.gradient)
         gradient = np.where(held, 0.0, now.gradient)
         norm = np.abs(gradient).max(axis=1)
-        # Lower by more than rounding, or equal up to rounding and flatter: the objective alone cannot tell the last steps.
+        # Lower by more than rounding, or equal up to rounding and flatter: the last steps show in the gradient only.
         lower = now.value < best_value[active] * (1.0 - TIE)
         level = (now.value <= best_value[active] * (1.0 + TIE)) & (norm < best_norm[active])
         kept = active[lower | level]

@@ -28,7 +28,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "parameter_count", "N", "active_parameter_count", "N_active", "params", "num_params", "parameters",
         "n_params", "N_total", "N_nonemb", "N_nonvocab", "non_vocab_parameters",
     ),
-    "token_count": ("token_count", "D", "tokens", "num_tokens", "n_tokens", "D_tokens", "D_characters", "num_characters"),
+    "token_count": (
+        "token_count", "D", "tokens", "num_tokens", "n_tokens", "D_tokens", "D_characters", "num_characters",
+    ),
     "training_flops": ("training_flops", "C", "flops", "compute", "training_flop", "C_logged"),
     "loss": ("loss", "L", "val_loss", "validation_loss", "eval_loss", "test_loss"),
     "unique_token_count": ("unique_token_count", "unique_tokens", "U", "D_unique", "U_D"),
@@ -147,12 +149,10 @@ class _Table:
 
     def values(self, variable: str) -> Array | None:
         if variable in self.columns:
-            column = self.runs.columns[self.columns[variable]]
-            if column.text is not None:
-                raise self._not_a_number(self.columns[variable], column.text)
-            self.how[variable] = self.columns[variable]
-            self.blank[variable] = column.blank[self.rows]
-            return column.numbers[self.rows]
+            name = self.columns[variable]
+            column = self.runs.columns[name].take(self.rows)
+            self.how[variable], self.blank[variable] = name, column.blank
+            return column.numbers if column.text is None else self._parsed(name, column.text)
         return self._derived(variable)
 
     def _derived(self, variable: str) -> Array | None:
@@ -164,19 +164,21 @@ class _Table:
         if not sources or any(s not in self.columns for s in sources):
             return None
         flops, other = (self.values(s) for s in sources)
-        assert flops is not None and other is not None  # both columns exist
         self.how[variable] = f"{sources[0]} / (6 × {sources[1]})"
         self.blank[variable] = self.blank[sources[0]] | self.blank[sources[1]]
         with np.errstate(all="ignore"):
-            return np.asarray(flops / SIMPLE.training_flops(other, 1.0))
+            return np.asarray(np.asarray(flops) / SIMPLE.training_flops(other, 1.0))
 
-    def _not_a_number(self, name: str, text: NDArray[np.str_]) -> InvalidInput:
-        for row in self.rows:
+    def _parsed(self, name: str, text: NDArray[np.str_]) -> Array:
+        """Numbers of a column that holds text in some row, if not in the chosen ones."""
+        numbers = np.full(len(text), np.nan)
+        for k, cell in enumerate(text.tolist()):
             try:
-                float(text[row] or "0")
-            except ValueError:
-                return InvalidInput(Violation(name, f"{text[row]!r} (row {row + 1})", "a number"))
-        return InvalidInput(Violation(name, "text", "numbers in every row, also those left out"))
+                numbers[k] = float(cell) if cell else np.nan
+            except ValueError as error:
+                where = f"{cell!r} (row {self.rows[k] + 1})"
+                raise InvalidInput(Violation(name, where, "a number in every chosen row")) from error
+        return numbers
 
     def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_]) -> None:
         """Every usable value must be a finite number above 0."""
@@ -212,7 +214,8 @@ def _check_enough(form: type[Form], values: Mapping[str, Array], usable: NDArray
     count, needed = int(usable.sum()), free + 1
     if count < needed:
         found = f"{count} usable row" + ("s" if count != 1 else "")
-        raise InvalidInput(Violation("runs", found, f"at least {needed} rows for {free} coefficients of {form.form_name}"))
+        allowed = f"at least {needed} rows for {free} coefficients of {form.form_name}"
+        raise InvalidInput(Violation("runs", found, allowed))
     matrix = np.stack([values[v][usable] for v in form.variables], axis=1)
     constant = [v for k, v in enumerate(form.variables) if np.ptp(matrix[:, k]) == 0]
     if constant:

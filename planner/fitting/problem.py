@@ -78,8 +78,8 @@ class Problem:
 
     def residuals(self, theta: Array) -> Array:
         """log predicted - log observed, (batch, rows)."""
-        predicted = self.form.from_vector(self.vectors(theta)).loss(**self.variables)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):  # far starts may overflow; `objective` turns that into infinity
+            predicted = self.form.from_vector(self.vectors(theta)).loss(**self.variables)
             logs = np.log(np.broadcast_to(predicted, (len(theta), len(self.losses))))
         return np.asarray(logs - self.log_losses)
 
@@ -99,8 +99,9 @@ class Problem:
                 coefficients[c.name] = Jet(column, {k: column}, {(k, k): column})
             else:
                 coefficients[c.name] = Jet(column, {k: np.ones_like(column)})
-        form = self.form(**coefficients)  # type: ignore[arg-type]
-        return lift(form.loss(**self.variables))
+        form = self.form(**coefficients)
+        with np.errstate(all="ignore"):
+            return lift(form.loss(**self.variables))
 
     def jacobian(self, theta: Array) -> Array:
         """∂ log predicted / ∂ θ, (batch, free, rows)."""
@@ -117,7 +118,8 @@ class Problem:
         jet = self.predicted_jet(theta)
         shape = (len(theta), len(self.losses))
         predicted = np.broadcast_to(jet.value, shape)
-        residual = np.log(predicted) - self.log_losses
+        with np.errstate(all="ignore"):
+            residual = np.log(predicted) - self.log_losses
         slope, bend = huber.slope(residual), huber.curvature(residual)
         value = huber.value(residual)
         if weights is not None:

@@ -50,9 +50,7 @@ def screen(problem: Problem, starts: int, seed: int = 0) -> Screening:
     for k in range(0, len(theta), size):
         _project(small, theta[k : k + size])
     huber = Huber(SCREENING_DELTA)
-    scores = np.concatenate(
-        [small.objective(theta[k : k + size], huber) for k in range(0, len(theta), size)]
-    )
+    scores = np.concatenate([small.objective(theta[k : k + size], huber) for k in range(0, len(theta), size)])
     minima = None if side is None else _interior_minima(scores.reshape((side,) * len(nonlinear)))
     order = np.argsort(scores, kind="stable")[:starts]
     return Screening(theta[order], scores[order], minima)
@@ -145,7 +143,7 @@ def _nonnegative_least_squares(columns: Array, target: Array, weights: Array) ->
         worst = np.argmin(solution, axis=1)
         rows = np.flatnonzero(negative.any(axis=1))
         kept[rows, worst[rows]] = False
-    return np.maximum(solution, 0.0)
+    return np.asarray(np.maximum(solution, 0.0))
 
 
 def _interior_minima(scores: Array) -> int:

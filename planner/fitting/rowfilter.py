@@ -51,7 +51,7 @@ def chosen_rows(runs: Runs, expression: str) -> NDArray[np.bool_]:
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
         raise InvalidInput(Violation("where", f"{expression[:60]}…", f"at most {MAX_NODES} operations"))
     mask = _truth(tree.body, runs, expression)
-    return np.broadcast_to(mask, runs.row_count).copy()
+    return np.array(np.broadcast_to(mask, runs.row_count))
 
 
 def _refuse(expression: str, why: str) -> InvalidInput:
@@ -68,7 +68,7 @@ def _truth(node: ast.expr, runs: Runs, source: str) -> NDArray[np.bool_]:
         return ~_truth(node.operand, runs, source)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
         left, right = _truth(node.left, runs, source), _truth(node.right, runs, source)
-        return np.asarray(left & right if isinstance(node.op, ast.BitAnd) else left | right)
+        return np.asarray((left & right) if isinstance(node.op, ast.BitAnd) else (left | right))
     if isinstance(node, ast.Compare):
         return _comparison(node, runs, source)
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
@@ -77,7 +77,7 @@ def _truth(node: ast.expr, runs: Runs, source: str) -> NDArray[np.bool_]:
         column = runs.column(node.id)
         if column.is_text:
             raise _refuse(source, f"column {node.id} holds text and is no condition")
-        return np.nan_to_num(column.numbers) != 0
+        return np.asarray(np.nan_to_num(column.numbers) != 0)
     raise _refuse(source, f"{ast.unparse(node)!r} is no condition")
 
 
@@ -92,7 +92,8 @@ def _comparison(node: ast.Compare, runs: Runs, source: str) -> NDArray[np.bool_]
             a, b = _value(left, runs, source), _value(right, runs, source)
             if _is_text(a) != _is_text(b):
                 raise _refuse(source, f"{ast.unparse(node)!r} compares text with numbers")
-            result = result & np.asarray(_COMPARISONS[type(op)](a, b))
+            held = np.asarray(_COMPARISONS[type(op)](a, b))
+            result = result & held & ~(_blank(a) | _blank(b))
         else:
             raise _refuse(source, f"{ast.unparse(node)!r} uses an unknown comparison")
         left = right
@@ -115,7 +116,7 @@ def _member(left: ast.expr, right: ast.expr, runs: Runs, source: str) -> NDArray
 def _value(node: ast.expr, runs: Runs, source: str) -> Any:
     """Numbers or text, scalar or (rows,)."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float, str):
-        return np.asarray(node.value if isinstance(node.value, str) else float(node.value))
+        return np.asarray(node.value)
     if isinstance(node, ast.Name):
         return runs.column(node.id).cells
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
@@ -137,3 +138,9 @@ def _numbers(node: ast.expr, runs: Runs, source: str) -> Any:
 
 def _is_text(value: Any) -> bool:
     return np.asarray(value).dtype.kind in "US"
+
+
+def _blank(value: Any) -> NDArray[np.bool_]:
+    """Where there is no value: NaN, or empty text."""
+    array = np.asarray(value)
+    return np.asarray(array == "") if _is_text(array) else np.isnan(array.astype(float))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from planner.errors import InvalidInput, UnknownName, Violation, require
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 MAX_ROWS = 5_000_000
 
@@ -119,7 +119,7 @@ class Runs:
         return cls.from_columns(dict(zip(header, zip(*lines[1:], strict=True), strict=True)))
 
     @classmethod
-    def from_pandas(cls, frame: pandas.DataFrame) -> Runs:
+    def from_pandas(cls, frame: pd.DataFrame) -> Runs:
         """From a pandas frame; its missing values become blank cells."""
         return cls.from_columns(
             {str(k): [None if m else v for v, m in zip(frame[k], frame[k].isna(), strict=True)] for k in frame}
@@ -131,9 +131,9 @@ class Runs:
         path = Path(path)
         try:
             if path.suffix.lower() in (".parquet", ".pq"):
-                import pandas  # late: a heavy import that most callers do without
+                import pandas as pd  # late: a heavy import that most callers do without
 
-                return cls.from_pandas(pandas.read_parquet(path))
+                return cls.from_pandas(pd.read_parquet(path))
             return cls.from_csv_text(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise InvalidInput(Violation("runs", str(path), f"a readable CSV or Parquet file ({error})")) from error

@@ -1,7 +1,7 @@
 """Scaling laws: forms, published coefficients, compute models and parameter counts.
 
-    from planner.laws import law
-    law("besiroglu-2024").predict({"parameter_count": 70e9, "token_count": 1.4e12})
+>>> from planner.laws import law
+>>> prediction = law("besiroglu-2024").predict({"parameter_count": 70e9, "token_count": 1.4e12})
 """
 
 from planner.laws.catalogue import law, laws

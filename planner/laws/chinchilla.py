@@ -72,6 +72,9 @@ class Chinchilla(Form):
         """(N, D) of the compute-optimal run with this model size."""
         return parameter_count, self.tokens_for_parameters(parameter_count)
 
+    def compute_optimal_exponents(self) -> tuple[Coef, Coef]:
+        return self.parameter_exponent(), self.token_exponent()
+
     def compute_optimal(self, training_flops: Any, compute_model: ComputeModel = SIMPLE) -> tuple[Any, Any]:
         """(N, D) of least loss at `training_flops`; arrays of budgets and of draws broadcast."""
         if not compute_model.proportional:

@@ -75,6 +75,10 @@ class DataConstrained(Form):
         slope = _log_slope(parameter_count, useful, self.R_N)
         return slope, (1.0 - slope) * self.beta / self.alpha
 
+    def compute_optimal_exponents(self) -> tuple[Coef, Coef]:
+        """Those of the base law: they hold as long as data is not repeated."""
+        return self.base.compute_optimal_exponents()
+
     def loss(self, **variables: Any) -> Any:
         """Base law at the effective counts of (parameter_count, token_count, unique_token_count)."""
         n, d = self._effective(variables)

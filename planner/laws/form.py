@@ -81,6 +81,10 @@ class Form(ABC):
         """The loss split into model term, data term and floor; None where the form has no such split."""
         return None
 
+    def compute_optimal_exponents(self) -> tuple[Coef, Coef] | None:
+        """(a, b) in N* ∝ C^a, D* ∝ C^b with C proportional to N D; None where there is no such pair."""
+        return None
+
     def values(self) -> dict[str, Coef]:
         """Coefficients by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -49,6 +49,9 @@ class Kaplan(Form):
         """b in D* ∝ C^b on C = k N D."""
         return self.alpha_N / (self.alpha_N + self.alpha_D)
 
+    def compute_optimal_exponents(self) -> tuple[Coef, Coef]:
+        return self.parameter_exponent(), self.token_exponent()
+
     def compute_optimal(self, training_flops: Any, compute_model: ComputeModel = SIMPLE) -> tuple[Any, Any]:
         """(N, D) of least loss at `training_flops`. Raises InvalidInput for compute not proportional to N D."""
         _require_proportional(compute_model)

@@ -124,10 +124,10 @@ class Law:
         below, above = self._spread(values, loss, level)
         lower = loss * np.exp(-np.hypot(below, scatter))
         upper = loss * np.exp(np.hypot(above, scatter))
-        parts: tuple[Any, ...] = tuple(
+        best, low, high, distance = (
             float(x) if loss.ndim == 0 else np.broadcast_to(x, loss.shape) for x in (loss, lower, upper, ratio)
         )
-        return Prediction(*parts[:3], level, parts[3], self._cautions(float(np.max(ratio, initial=1.0))))
+        return Prediction(best, low, high, level, distance, self._cautions(float(np.max(ratio, initial=1.0))))
 
     def _checked(self, variables: Mapping[str, Any], level: float) -> dict[str, Array]:
         violations: list[Violation] = []
@@ -187,5 +187,3 @@ class Law:
 def frozen_spans(spans: Mapping[str, tuple[float, float]]) -> Mapping[str, Span]:
     """An immutable training range from (lower, upper) pairs."""
     return MappingProxyType({k: Span(float(a), float(b)) for k, (a, b) in spans.items()})
-
-
