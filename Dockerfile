@@ -38,3 +38,16 @@ WORKDIR /var/lib/apportion
 VOLUME /var/lib/apportion
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
+# In a container all interfaces are the container's own; publish the ports to trusted networks only.
+ENV APPORTION_LISTEN=0.0.0.0:50051 \
+    APPORTION_METRICS_LISTEN=0.0.0.0:9464 \
+    APPORTION_INSECURE=true \
+    APPORTION_STORE=/var/lib/apportion/apportion.db
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-P", "-c", "\
+import grpc, sys; \
+from grpc_health.v1 import health_pb2, health_pb2_grpc; \
+stub = health_pb2_grpc.HealthStub(grpc.insecure_channel('127.0.0.1:50051')); \
+answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=4); \
+sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)"]
+ENTRYPOINT ["apportion"]
+CMD ["serve"]

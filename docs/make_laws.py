@@ -1,0 +1,104 @@
+"""Writes docs/laws.md from the catalogue, so that the page cannot say other than what is planned with.
+
+    python docs/make_laws.py          writes the page
+    python docs/make_laws.py --check  exits 1 if the committed page is stale
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from planner.laws import FORMS, Form, Law, laws
+
+PAGE = Path(__file__).with_name("laws.md")
+HEAD = """# Laws
+
+<!-- Written by docs/make_laws.py from the catalogue; edit that instead. -->
+
+A **form** is a formula, a **law** is a form with coefficients. Losses are in nats per token of the corpus and tokenizer
+named; losses on different corpora do not compare. Use a published law to get a feeling; to decide about money, fit a form
+to your own runs (`apportion fit RUNS.csv --form chinchilla`, see [the command line](cli.md)).
+
+Grades say where coefficients come from: **A** in several sources, or reproduced from the authors' data; **B** one source
+or a narrow range; **C** the form only; **unverified** is never a default. Whether a fit is any good is another question:
+laws marked *known bad* are here to be compared with, and a plan made with one warns.
+
+What a plan can prove depends on the form: "a geometric program" and its relatives end in a certificate (see
+[planning](planning.md)).
+"""
+
+
+def first_sentence(text: str | None) -> str:
+    """The first paragraph of a docstring, as one line."""
+    return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
+def number(value: float) -> str:
+    """`1.6e10` for the large, `406.401018` for the rest."""
+    if abs(value) < 1e5:
+        return f"{value:.9g}"
+    mantissa, exponent = f"{value:.8e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def form_section(form: type[Form]) -> str:
+    variables = ", ".join(f"`{name}`" for name in form.variables)
+    rows = [
+        f"| `{c.name}` | {number(c.lower)} to {number(c.upper)} | {c.unit or 'none'} |" for c in form.coefficients
+    ]
+    return "\n".join(
+        [
+            f"### `{form.form_name}`",
+            "",
+            first_sentence(sys.modules[form.__module__].__doc__),
+            "",
+            f"- variables: {variables}",
+            f"- for the optimiser: {form.optimisation_class.value}",
+            f"- source: {form.citation}",
+            "",
+            "| coefficient | allowed | unit |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def law_section(law: Law) -> str:
+    coefficients = ", ".join(
+        f"`{c.name}` {number(float(v))}" for c, v in zip(law.form.coefficients, law.form.vector(), strict=True)
+    )
+    spans = "; ".join(f"`{name}` {number(s.lower)} to {number(s.upper)}" for name, s in law.training_range.items())
+    bad = ", *known bad*" if law.known_bad else ""
+    draws = f"{len(law.draws)} joint draws" if law.draws is not None else "no joint draws known"
+    lines = [
+        f"### `{law.name}`",
+        "",
+        f"- form `{law.form.form_name}`, grade {law.grade}{bad}, {draws}",
+        f"- coefficients: {coefficients}",
+        f"- counts parameters as: {law.counting.replace('_', '-')}; compute model `{law.compute_model.name}`",
+        f"- corpus: {law.corpus}",
+        f"- range of its runs: {spans or 'not stated'}",
+        f"- source: {law.citation}",
+    ]
+    if law.notes:
+        lines.append(f"- note: {law.notes}")
+    return "\n".join([*lines, ""])
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, "## Forms\n", *(form_section(f) for f in FORMS), "## Published laws\n", *(law_section(x) for x in laws())]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def main() -> int:
+    if "--check" in sys.argv[1:]:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page())
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
