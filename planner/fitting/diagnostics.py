@@ -1,6 +1,6 @@
 """What a fit does not say by itself: can its coefficients be told apart, which run carries it, does it extrapolate.
 
-Every check has a number and, beyond a threshold, a caution. A good residual is no evidence for a good optimum: fits
+Every check is a number; `planner.fitting.cautions` says which numbers the reader must know of. A good residual is no evidence for a good optimum: fits
 that predict left-out losses within 1 % may disagree by a factor of 2.6 on the best model size, which is why the
 refits by compute region report the allocation exponent as well.
 """
@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
 from planner.fitting.newton import minimise, schedule
-from planner.fitting.objective import DELTA, Huber
+from planner.fitting.objective import Huber
 from planner.fitting.observations import Observations
 from planner.fitting.problem import Problem
-from planner.laws.caution import Caution
 from planner.laws.form import Form
+from planner.laws.law import DRIFT_LEVEL, DRIFT_PER_DECADE, frozen_spans, outside
 
 Array = NDArray[np.float64]
 REGION_SHARE = 1.0 / 3.0
+NEAR_DECADES = 0.1  # closer than this, an error is scatter and not drift
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class ExtrapolationTest:
     mean_log_error: float
     largest_absolute_log_error: float
     compute_factor: float  # largest held-out compute over largest fitted compute
+    drift_per_decade: float  # log error that 80 % of held-out runs stay within, per decade outside, beyond the scatter
 
 
 @dataclass(frozen=True)
@@ -182,10 +184,15 @@ def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> Extrap
     flops = seen.training_flops
     if not np.all(np.isfinite(flops)):
         return None
-    cheap = flops <= np.quantile(flops, 1.0 - REGION_SHARE)
-    if cheap.all() or not _determined(problem, cheap):
-        return None
-    error = problem.residuals(refit(problem, theta, cheap)[None])[0][~cheap]
+    drifts: list[Array] = []
+    cheap, error = np.ones(len(flops), dtype=bool), np.zeros(0)
+    for share in (0.5, 1.0 - REGION_SHARE):  # the second is the test that is reported
+        cheap = flops <= np.quantile(flops, share)
+        if cheap.all() or not _determined(problem, cheap):
+            return None
+        residual = problem.residuals(refit(problem, theta, cheap)[None])[0]
+        error = residual[~cheap]
+        drifts.append(_drift(seen, cheap, residual))
     return ExtrapolationTest(
         int(cheap.sum()),
         int((~cheap).sum()),
@@ -193,68 +200,30 @@ def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> Extrap
         float(np.mean(error)),
         float(np.max(np.abs(error))),
         float(flops[~cheap].max() / flops[cheap].max()),
+        float(max(np.quantile(d, DRIFT_LEVEL) for d in drifts)),
     )
+
+
+def _drift(seen: Observations, cheap: NDArray[np.bool_], residual: Array) -> Array:
+    """Per held-out run: the log error that scatter does not explain, per decade outside the fitted range."""
+    variables = {**seen.variables, "training_flops": seen.training_flops}
+    spans = frozen_spans({k: (float(v[cheap].min()), float(v[cheap].max())) for k, v in variables.items()})
+    decades = np.log10(outside(spans, {k: v[~cheap] for k, v in variables.items()}))
+    scatter = float(np.quantile(np.abs(residual[cheap]), DRIFT_LEVEL))
+    excess = np.sqrt(np.maximum(residual[~cheap] ** 2 - scatter**2, 0.0))
+    return np.asarray(excess / np.maximum(decades, NEAR_DECADES))
+
+
+def drift_per_decade(found: Diagnostics) -> float:
+    """What the extrapolation test measured, but no less than what is usual: few held-out runs may agree by luck."""
+    test = found.extrapolation
+    return DRIFT_PER_DECADE if test is None else max(test.drift_per_decade, DRIFT_PER_DECADE)
 
 
 def parameter_exponent(form: Form) -> float | None:
     """a in N* ∝ C^a where the form has one."""
     exponents = form.compute_optimal_exponents()
     return None if exponents is None else float(exponents[0])
-
-
-def cautions(
-    problem: Problem, theta: Array, found: Diagnostics, exponent_range: tuple[float, float] | None
-) -> tuple[Caution, ...]:
-    """The diagnostics that a reader has to know of, as warnings."""
-    notes: list[Caution] = []
-    low, high = problem.bounds
-    stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
-    if stuck:
-        notes.append(Caution("AT_BOUND", f"{', '.join(stuck)} ended at the limit of the allowed range"))
-    if found.rows < 3 * len(problem.free):
-        notes.append(Caution("FEW_RUNS", f"{found.rows} runs for {len(problem.free)} coefficients"))
-    if found.condition_number > 1e9:
-        sentence = f"the runs hardly tell the coefficients apart (condition number {found.condition_number:.1e})"
-        notes.append(Caution("WEAKLY_IDENTIFIED", sentence))
-    correlation = found.parameter_token_correlation
-    if correlation is not None and abs(correlation) > 0.98:
-        sentence = (
-            f"parameters and tokens of the runs move together (correlation {correlation:.3f}): runs off the "
-            "compute-optimal line are needed to tell their effects apart"
-        )
-        notes.append(Caution("FRONTIER_ONLY", sentence))
-    if found.influence is not None and found.influence.shift_in_standard_errors > 1.0:
-        sentence = (
-            f"leaving out row {found.influence.row} alone moves {found.influence.coefficient} by "
-            f"{found.influence.shift_in_standard_errors:.1f} standard errors"
-        )
-        notes.append(Caution("INFLUENTIAL_RUN", sentence))
-    notes += _region_cautions(found, exponent_range)
-    test = found.extrapolation
-    if test is not None and test.mean_absolute_log_error > 2.5 * max(found.median_absolute_log_residual, DELTA):
-        sentence = (
-            f"fitted to the cheaper two thirds it misses the dearer third by {100 * test.mean_absolute_log_error:.2g} "
-            f"% on average, {test.mean_absolute_log_error / max(found.median_absolute_log_residual, DELTA):.1f} times "
-            "the median residual"
-        )
-        notes.append(Caution("POOR_EXTRAPOLATION", sentence))
-    return tuple(notes)
-
-
-def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:
-    if exponent_range is None:
-        return []
-    low, high = exponent_range
-    notes = []
-    for region in found.regions:
-        a = region.parameter_exponent
-        if a is not None and not low <= a <= high:
-            sentence = (
-                f"refitted {region.region} by compute, the exponent of the best model size is {a:.3f}, outside the "
-                f"80 % interval {low:.3f} to {high:.3f}"
-            )
-            notes.append(Caution("REGION_SENSITIVE", sentence))
-    return notes
 
 
 def require_finite(objective: float, form_name: str) -> None:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, Range, UnknownName, Violation, require
 from planner.fitting.bootstrap import bootstrap as bootstrapped
-from planner.fitting.diagnostics import Diagnostics, cautions, diagnose, require_finite
+from planner.fitting.cautions import cautions
+from planner.fitting.diagnostics import Diagnostics, diagnose, drift_per_decade, require_finite
 from planner.fitting.newton import Minimum, minimise, schedule
 from planner.fitting.objective import DELTA, DESCRIPTION
 from planner.fitting.observations import Observations, observe
@@ -132,6 +133,7 @@ def fit_law(
         citation=kind.citation,
         draws=draws,
         residuals=np.sort(problem.residuals(theta[None])[0]),
+        drift_per_decade=drift_per_decade(checked),
         intervals=_intervals(best, draws),
         objective_value=objective,
         objective=f"{DESCRIPTION} (delta {DELTA:g})",

@@ -18,7 +18,7 @@ from planner.errors import UnknownName
 from planner.laws.compute import compute_model
 from planner.laws.form import Array, Form, coefficient
 from planner.laws.forms import form_class
-from planner.laws.law import Law, Provenance, frozen_spans
+from planner.laws.law import DRIFT_PER_DECADE, Law, Provenance, frozen_spans
 
 
 @cache
@@ -54,6 +54,7 @@ def _law(name: str, row: Mapping[str, Any]) -> Law:
         notes=row.get("notes", ""),
         known_bad=bool(row.get("known_bad", False)),
         draws=None if covariance is None else _draws(form, covariance),
+        drift_per_decade=float(row.get("drift_per_decade", DRIFT_PER_DECADE)),
     )
 
 

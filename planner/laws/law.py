@@ -2,8 +2,8 @@
 
 Published laws carry an evidence grade, fitted ones their joint bootstrap draws. Either way a prediction is an
 interval: the spread over the draws (never over marginal errors, since the coefficients of scaling laws correlate at
-0.999) and the scatter of single runs are added in quadrature on each side, in log loss. Outside the range of the
-runs the scatter grows with the distance in decades, and the prediction says so.
+0.999), the scatter of single runs and, outside the range of the runs, a drift per decade of distance are added in
+quadrature on each side, in log loss. The drift of a fitted law is what runs it was not fitted to have shown.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from planner.laws.compute import SIMPLE, ComputeModel
 from planner.laws.form import Array, Form
 
 FAR = 10.0  # an extrapolation beyond this factor is called far
+DRIFT_LEVEL = 0.8
+DRIFT_PER_DECADE = 0.02  # where nothing is known: the least that held-out runs of well-tuned dense sweeps show
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Law:
     `draws` (draws, coefficients) is a joint sample of the coefficients or None; `residual_log_sd` the scatter of
     single runs about the law, in log loss; `residuals` the fitted log residuals where they are known (they give the
     scatter's quantiles without assuming a shape). `training_range` has one span per variable the runs covered,
-    `training_flops` among them. `grade`: A coefficients in several sources or reproduced, B one source or a narrow
+    `training_flops` among them. `drift_per_decade` is the error (in log loss, not exceeded by 80 % of runs) that each
+    decade outside that range adds. `grade`: A coefficients in several sources or reproduced, B one source or a narrow
     range, C form only, unverified. A `known_bad` law is there to be compared with, not to be planned with.
     """
 
@@ -89,6 +92,7 @@ class Law:
     relative_error_source: str = ""
     draws: Array | None = None
     residuals: Array | None = None
+    drift_per_decade: float = DRIFT_PER_DECADE
 
     def cloud(self) -> Form | None:
         """The form with all draws at once (coefficients of shape (draws, 1)), or None."""
@@ -105,11 +109,8 @@ class Law:
             known["training_flops"] = self.compute_model.training_flops(
                 np.asarray(known["parameter_count"], float), np.asarray(known["token_count"], float)
             )
-        distances = [span.distance(known[v]) for v, span in self.training_range.items() if v in known]
         shape = np.broadcast(*(np.asarray(known[v]) for v in self.form.variables)).shape
-        ratio = np.ones(shape)
-        for distance in distances:
-            ratio = np.maximum(ratio, distance)
+        ratio = np.broadcast_to(outside(self.training_range, known), shape)
         return float(ratio) if ratio.ndim == 0 else ratio
 
     def predict(self, variables: Mapping[str, Any], level: float = 0.8) -> Prediction:
@@ -120,7 +121,7 @@ class Law:
         values = self._checked(variables, level)
         loss = np.asarray(self.form.loss(**values), float)
         ratio = np.asarray(self.extrapolation_ratio({**variables, **values}), float)
-        scatter = self._scatter(level) * (1.0 + np.log10(ratio))
+        scatter = np.hypot(self._scatter(level), self._drift(level) * np.log10(ratio))
         below, above = self._spread(values, loss, level)
         lower = loss * np.exp(-np.hypot(below, scatter))
         upper = loss * np.exp(np.hypot(above, scatter))
@@ -154,6 +155,11 @@ class Law:
             return inflation * float(np.quantile(np.abs(self.residuals), level))
         return self.residual_log_sd * NormalDist().inv_cdf(0.5 * (1.0 + level))
 
+    def _drift(self, level: float) -> float:
+        """Half-width that every decade outside the range adds, in log loss."""
+        normal = NormalDist()
+        return self.drift_per_decade * normal.inv_cdf(0.5 * (1.0 + level)) / normal.inv_cdf(0.5 * (1.0 + DRIFT_LEVEL))
+
     def _spread(self, values: Mapping[str, Array], loss: Array, level: float) -> tuple[Any, Any]:
         """Log distance from the loss down to, and up to, the quantiles over the draws."""
         cloud = self.cloud()
@@ -182,6 +188,15 @@ class Law:
         if self.known_bad:
             found.append(Caution("KNOWN_BAD_FIT", f"{self.name} is a known bad fit: {self.notes}"))
         return tuple(found)
+
+
+def outside(spans: Mapping[str, Span], variables: Mapping[str, Any]) -> Array:
+    """Factor by which `variables` lie outside `spans` in the worst variable that both know; 1 inside."""
+    ratio = np.ones(())
+    for name, span in spans.items():
+        if name in variables:
+            ratio = np.maximum(ratio, span.distance(variables[name]))
+    return np.asarray(ratio)
 
 
 def frozen_spans(spans: Mapping[str, tuple[float, float]]) -> Mapping[str, Span]:

@@ -1,0 +1,78 @@
+"""Which diagnostics of a fit its reader has to know of, as cautions with a code and a sentence.
+
+Thresholds are conventions, stated here once: they decide what is said, never what is computed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.fitting.diagnostics import Diagnostics
+from planner.fitting.objective import DELTA
+from planner.fitting.problem import Problem
+from planner.laws.caution import Caution
+
+Array = NDArray[np.float64]
+RUNS_PER_COEFFICIENT = 3
+LARGEST_CONDITION_NUMBER = 1e9
+FRONTIER_CORRELATION = 0.98
+LARGEST_INFLUENCE = 1.0  # standard errors
+LARGEST_MISS = 2.5  # mean held-out error over the median residual
+
+
+def cautions(
+    problem: Problem, theta: Array, found: Diagnostics, exponent_range: tuple[float, float] | None
+) -> tuple[Caution, ...]:
+    """The diagnostics that a reader has to know of, as warnings."""
+    notes: list[Caution] = []
+    low, high = problem.bounds
+    stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
+    if stuck:
+        notes.append(Caution("AT_BOUND", f"{', '.join(stuck)} ended at the limit of the allowed range"))
+    if found.rows < RUNS_PER_COEFFICIENT * len(problem.free):
+        notes.append(Caution("FEW_RUNS", f"{found.rows} runs for {len(problem.free)} coefficients"))
+    if found.condition_number > LARGEST_CONDITION_NUMBER:
+        sentence = f"the runs hardly tell the coefficients apart (condition number {found.condition_number:.1e})"
+        notes.append(Caution("WEAKLY_IDENTIFIED", sentence))
+    correlation = found.parameter_token_correlation
+    if correlation is not None and abs(correlation) > FRONTIER_CORRELATION:
+        sentence = (
+            f"parameters and tokens of the runs move together (correlation {correlation:.3f}): runs off the "
+            "compute-optimal line are needed to tell their effects apart"
+        )
+        notes.append(Caution("FRONTIER_ONLY", sentence))
+    if found.influence is not None and found.influence.shift_in_standard_errors > LARGEST_INFLUENCE:
+        sentence = (
+            f"leaving out row {found.influence.row} alone moves {found.influence.coefficient} by "
+            f"{found.influence.shift_in_standard_errors:.1f} standard errors"
+        )
+        notes.append(Caution("INFLUENTIAL_RUN", sentence))
+    notes += _region_cautions(found, exponent_range)
+    test = found.extrapolation
+    if test is not None and test.mean_absolute_log_error > LARGEST_MISS * max(
+        found.median_absolute_log_residual, DELTA
+    ):
+        sentence = (
+            f"fitted to the cheaper two thirds it misses the dearer third by {100 * test.mean_absolute_log_error:.2g} "
+            f"% on average, {test.mean_absolute_log_error / max(found.median_absolute_log_residual, DELTA):.1f} times "
+            "the median residual"
+        )
+        notes.append(Caution("POOR_EXTRAPOLATION", sentence))
+    return tuple(notes)
+
+
+def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:
+    if exponent_range is None:
+        return []
+    low, high = exponent_range
+    notes = []
+    for region in found.regions:
+        a = region.parameter_exponent
+        if a is not None and not low <= a <= high:
+            sentence = (
+                f"refitted {region.region} by compute, the exponent of the best model size is {a:.3f}, outside the "
+                f"80 % interval {low:.3f} to {high:.3f}"
+            )
+            notes.append(Caution("REGION_SENSITIVE", sentence))
+    return notes

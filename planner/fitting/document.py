@@ -1,0 +1,74 @@
+"""Fitted laws as plain documents for storing and sending, and back (see `planner.laws.document`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from planner.fitting.diagnostics import Diagnostics, ExtrapolationTest, Influence, RegionRefit
+from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence
+from planner.laws import document as law_document
+from planner.laws.caution import Caution
+from planner.laws.law import Law
+
+
+def to_document(law: Law) -> dict[str, Any]:
+    """A JSON-ready document of a published or a fitted law."""
+    document = law_document.to_document(law)
+    if isinstance(law, FittedLaw):
+        exponent = law.compute_optimal_exponent
+        document["fit"] = {
+            "intervals": {k: _estimate_document(v) for k, v in law.intervals.items()},
+            "objective_value": law.objective_value,
+            "objective": law.objective,
+            "compute_optimal_exponent": None
+            if exponent is None
+            else {k: _estimate_document(getattr(exponent, k)) for k in ("parameters", "tokens")},
+            "search": asdict(law.search),
+            "diagnostics": asdict(law.diagnostics),
+            "warnings": [asdict(w) for w in law.warnings],
+        }
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Law:
+    """The law of a document: a `FittedLaw` if the document has the record of a fit."""
+    if "fit" not in document:
+        return law_document.from_document(document)
+    fit = document["fit"]
+    exponent = fit["compute_optimal_exponent"]
+    return FittedLaw(
+        **law_document.law_fields(document),
+        intervals={k: _estimate(v) for k, v in fit["intervals"].items()},
+        objective_value=fit["objective_value"],
+        objective=fit["objective"],
+        compute_optimal_exponent=None
+        if exponent is None
+        else ComputeOptimalExponent(_estimate(exponent["parameters"]), _estimate(exponent["tokens"])),
+        search=SearchEvidence(**fit["search"]),
+        diagnostics=_diagnostics(fit["diagnostics"]),
+        warnings=tuple(Caution(**w) for w in fit["warnings"]),
+    )
+
+
+def _estimate_document(estimate: Estimate) -> dict[str, float | None]:
+    """NaN (no draws) becomes null, which every JSON reader takes."""
+    return {k: None if math.isnan(v) else v for k, v in asdict(estimate).items()}
+
+
+def _estimate(document: Mapping[str, Any]) -> Estimate:
+    return Estimate(**{k: math.nan if v is None else v for k, v in document.items()})
+
+
+def _diagnostics(document: Mapping[str, Any]) -> Diagnostics:
+    influence, test = document["influence"], document["extrapolation"]
+    return Diagnostics(
+        **{
+            **document,
+            "influence": None if influence is None else Influence(**influence),
+            "regions": tuple(RegionRefit(**r) for r in document["regions"]),
+            "extrapolation": None if test is None else ExtrapolationTest(**test),
+        }
+    )
