@@ -18,12 +18,12 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Number = Union[float, NDArray[np.float64]]
+Number = float | NDArray[np.float64]
 
 
 class NotLogLogConvex(TypeError):
@@ -41,7 +41,8 @@ class Term:
         exponents = dict(self.exponents)
         for name, power in other.exponents.items():
             exponents[name] = exponents[name] + power if name in exponents else power
-        return Term(self.coefficient * other.coefficient, {n: p for n, p in exponents.items() if np.any(p)})
+        kept = {n: p for n, p in exponents.items() if np.ndim(p) or p}
+        return Term(self.coefficient * other.coefficient, kept)
 
     def raised(self, power: Number) -> Term:
         return Term(self.coefficient**power, {n: p * power for n, p in self.exponents.items()})
@@ -73,6 +74,27 @@ class Posynomial:
             powers = (values[n] ** p for n, p in term.exponents.items())
             total = total + reduce(operator.mul, powers, term.coefficient)
         return total**self.power
+
+    def cell(self, index: int) -> Posynomial:
+        """The posynomial of one cell: arrays replaced by their entry `index`."""
+
+        def pick(value: Number) -> Number:
+            return float(value) if np.ndim(value) == 0 else float(np.ravel(value)[index if np.size(value) > 1 else 0])
+
+        return Posynomial(
+            tuple(Term(pick(t.coefficient), {n: pick(p) for n, p in t.exponents.items()}) for t in self.terms),
+            self.power,
+        )
+
+    def parametrised(self) -> Posynomial:
+        """The same posynomial with its exponents as arrays: values that may change, not structure."""
+        return Posynomial(
+            tuple(
+                Term(np.atleast_1d(t.coefficient), {n: np.atleast_1d(p) for n, p in t.exponents.items()})
+                for t in self.terms
+            ),
+            self.power,
+        )
 
     def __add__(self, other: Posynomial | Number) -> Posynomial:
         other = _lift(other)

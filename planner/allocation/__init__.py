@@ -1,0 +1,34 @@
+"""Planning questions, their certified answers, and the search that finds them."""
+
+from planner.allocation.deployment import plan_deployment
+from planner.allocation.explain import explain
+from planner.allocation.lifecycle import plan_lifecycle
+from planner.allocation.plan import Decision, Estimate, Front, Kind, Outcome, Plan
+from planner.allocation.problem import (
+    DeploymentProblem,
+    FrontProblem,
+    HardwareChoice,
+    LifecycleProblem,
+    TrainingProblem,
+    Workload,
+)
+from planner.allocation.training import plan_training
+
+__all__ = [
+    "Decision",
+    "DeploymentProblem",
+    "Estimate",
+    "Front",
+    "FrontProblem",
+    "HardwareChoice",
+    "Kind",
+    "LifecycleProblem",
+    "Outcome",
+    "Plan",
+    "TrainingProblem",
+    "Workload",
+    "explain",
+    "plan_deployment",
+    "plan_lifecycle",
+    "plan_training",
+]

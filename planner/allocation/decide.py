@@ -1,0 +1,194 @@
+"""From a planning model to a decision: search, settle ties by money, make counts whole, prove.
+
+1. The search over all cells gives the optimum of the relaxation and its proven lower bound.
+2. Where the objective leaves hardware open (every accelerator reaches the same loss with the same FLOPs), the cheapest
+   way to carry out the same parameters and tokens is searched among the cells.
+3. Counts are made whole in that cell and the rest is optimised again round them. What that costs shows in the gap,
+   which is always taken against the bound of step 1.
+Tangents of a relaxed law are tightened at the optimum until the relaxation is exact there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.allocation.assumptions import assumed
+from planner.allocation.lossmodel import Near
+from planner.allocation.model import Model
+from planner.allocation.plan import Certificate
+from planner.allocation.program import Program
+from planner.allocation.search import CellSolution, Obstacle, SearchResult, search, solve
+from planner.laws import DataConstrained
+
+COSTS = ("lifetime_usd", "training_usd", "training_hours", "training_flops")
+TIGHTENING_ROUNDS = 8
+FIRST_WIDTH, NARROWING = 0.6, 4.0  # of the cluster of tangents, and how it closes in
+TIGHT = 1e-9
+OPTIMAL_GAP = 1e-3  # a certified gap beyond this is called feasible, not optimal
+FEASIBLE = 1e-6
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision in one cell, with the relaxed optimum that its multipliers and bound come from."""
+
+    model: Model
+    cell: int
+    values: Mapping[str, float]
+    metrics: Mapping[str, float]
+    certificate: Certificate
+    relaxed: CellSolution
+    program: Program
+    runners_up: tuple[CellSolution, ...]
+    ranked_by: str
+    solve_count: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """No cell has a feasible point."""
+
+    model: Model
+    obstacle: Obstacle | None
+    solve_count: int
+
+
+def decide(
+    make: Callable[[Near | None], Model], objective: str, limits: Mapping[str, float], alternative_count: int
+) -> Decided | Refused:
+    """The best decision for a model (made anew for each tightening of its tangents)."""
+    keep = 1 + alternative_count
+    model, result, solves = _tightened(make, objective, limits, keep)
+    if not result.best:
+        return Refused(model, result.obstacle, solves)
+    relaxed, ranked, ranked_by = result.best[0], result.best, objective
+    program = model.program(objective, limits)
+    chosen = relaxed
+    if model.product.training and objective not in COSTS:
+        ranked_by = next(c for c in COSTS if c in model.metrics)
+        settled = _cheapest(model, program, relaxed, ranked_by, limits, keep)
+        solves += settled.solve_count
+        if settled.best:
+            ranked, chosen = settled.best, settled.best[0]
+    final, extra = _whole(model, program, chosen, ranked_by)
+    values = dict(zip(program.variables, (float(v) for v in np.exp(final.x)), strict=True))
+    metrics = model.evaluate(chosen.cell, values)
+    certificate = _certificate(model, chosen.cell, metrics, objective, limits, result.lower_bound, result.cell_count)
+    return Decided(
+        model, chosen.cell, values, metrics, certificate, relaxed, program, ranked[1:], ranked_by, solves + extra
+    )
+
+
+def _tightened(
+    make: Callable[[Near | None], Model], objective: str, limits: Mapping[str, float], keep: int
+) -> tuple[Model, SearchResult, int]:
+    """Search; where tangents stand for the law, move them to the optimum until they are exact there."""
+    near: Near | None = None
+    solves = 0
+    for tightenings in range(TIGHTENING_ROUNDS):
+        model = make(near)
+        program = model.program(objective, limits)
+        result = search(program, keep=keep)
+        solves += result.solve_count
+        if not result.best or not model.loss.constraints:
+            break
+        values = dict(zip(program.variables, np.exp(result.best[0].x), strict=True))
+        form = model.loss.law.form
+        assert isinstance(form, DataConstrained)
+        unique = values["used_unique_token_count"]
+        near = Near(
+            float(values["token_count"] / unique),
+            float(values["parameter_count"] / form.optimal_parameters(unique)),
+            FIRST_WIDTH * NARROWING**-tightenings,
+        )
+        exact = model.loss.exact(values["parameter_count"], values["token_count"], 1)
+        if math.log(exact / float(model.loss.loss.cell(0).at(values))) < TIGHT:
+            break
+    return model, result, solves
+
+
+def _cheapest(
+    model: Model, program: Program, relaxed: CellSolution, cost: str, limits: Mapping[str, float], keep: int
+) -> SearchResult:
+    """The cheapest cells for what is decided already, within the usual time unless that is too short."""
+    decided = {
+        name: (float(np.exp(v) * (1 - 1e-9)), float(np.exp(v) * (1 + 1e-9)))
+        for name, v in zip(program.variables, relaxed.x, strict=True)
+        if name not in ("accelerator_count", "training_seconds", "batch_size")
+    }
+    experts, _, _ = model.product.parts(relaxed.cell)
+    same_law = np.flatnonzero(model.product.spread(model.product.experts, 0) == experts)
+    kept = {name: limit * (1 + FEASIBLE) for name, limit in limits.items() if name in model.metrics}
+    solves = 0
+    usual = {**kept, "training_hours": assumed("training", "deadline_hours")}
+    timed = "training_hours" in limits
+    for wanted, bounded in [(cost, kept)] if timed else [(cost, usual), ("training_hours", kept)]:
+        narrowed = model.program(wanted, bounded).with_bounds(decided).select(same_law)
+        result = search(narrowed, keep=keep)
+        solves += result.solve_count
+        if result.best:
+            break
+    best = tuple(_renumber(s, int(same_law[s.cell])) for s in result.best)
+    return SearchResult(best, result.lower_bound, solves, result.cell_count, result.obstacle, result.unproven)
+
+
+def _renumber(solution: CellSolution, cell: int) -> CellSolution:
+    return CellSolution(
+        cell, solution.x, solution.multipliers, solution.value, solution.lower_bound, solution.violation
+    )
+
+
+def _whole(model: Model, program: Program, chosen: CellSolution, cost: str) -> tuple[CellSolution, int]:
+    """Counts made whole in the chosen cell, the rest optimised again; the best of the neighbouring counts."""
+    names = [n for n in ("accelerator_count", "batch_size") if n in program.variables]
+    if not names:
+        return chosen, 0
+    single = program.select(np.array([chosen.cell]))
+    _, training, _ = model.product.parts(chosen.cell)
+    options: list[list[float]] = []
+    for name in names:
+        column = program.variables.index(name)
+        unit = training.model_parallel if training and name == "accelerator_count" else 1
+        value = float(np.exp(chosen.x[column])) / unit
+        largest = float(np.exp(program.upper[column])) / unit
+        most = max(1, math.floor(largest + 1e-9))
+        near = {max(1, math.floor(value + 1e-9)), min(max(1, math.ceil(value - 1e-9)), most)}
+        options.append([unit * n for n in sorted(near)])
+    candidates, solves = [], 0
+    for counts in itertools.product(*options):
+        fixed = {n: (float(c), float(c)) for n, c in zip(names, counts, strict=True)}
+        solution = solve(single.with_bounds(fixed), 0)
+        solves += 1
+        if solution is not None and solution.violation <= 1e-8:
+            values = dict(zip(program.variables, np.exp(solution.x), strict=True))
+            candidates.append((round(solution.value, 9), model.evaluate(chosen.cell, values)[cost], solution))
+    if not candidates:
+        return chosen, solves
+    return min(candidates, key=lambda c: c[:2])[2], solves
+
+
+def _certificate(
+    model: Model,
+    cell: int,
+    metrics: Mapping[str, float],
+    objective: str,
+    limits: Mapping[str, float],
+    log_bound: float,
+    cells: int,
+) -> Certificate:
+    violation = max((metrics[name] / limit - 1.0 for name, limit in limits.items()), default=0.0)
+    bound = math.exp(log_bound)
+    over = "over one configuration" if cells == 1 else f"over all {cells} configurations by dual transfer"
+    return Certificate(
+        relative_gap=max(metrics[objective] / bound - 1.0, 0.0),
+        feasible=violation <= FEASIBLE,
+        method=f"geometric-programming weak duality {over}",
+        lower_bound=bound,
+        objective_value=metrics[objective],
+        max_violation=max(violation, 0.0),
+    )

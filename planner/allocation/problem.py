@@ -1,0 +1,242 @@
+"""The questions: what may be decided, within which limits, to minimise what.
+
+Every quantity is checked against a physical range when a question is made, and all violations are named at
+once; so a plan never starts from NaN, a negative price or 1e200 FLOP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from planner.errors import InvalidInput, Range, Violation, require
+from planner.laws import Law
+
+PARAMETERS = Range(1e3, 1e18, "parameters")
+TOKENS = Range(1e3, 1e22, "tokens")
+FLOPS = Range(1e9, 1e33, "FLOP")
+USD = Range(1e-2, 1e15, "USD")
+HOURS = Range(1e-3, 1e9, "hours")
+LOSS = Range(1e-3, 1e2, "nats per token")
+SECONDS = Range(1e-6, 1e5, "seconds")
+RATE = Range(1e-6, 1e7, "requests per second")
+LENGTH = Range(1, 1e7, "tokens")
+PERCENTILE = Range(50, 99.9, "percent")
+PRICE = Range(1e-4, 1e4, "USD per accelerator-hour")
+COUNT = Range(1, 1e7, "accelerators")
+
+# Metrics that a caller may limit or minimise, with their physical range.
+TRAINING_METRICS: Mapping[str, Range] = {
+    "loss": LOSS,
+    "training_flops": FLOPS,
+    "training_usd": USD,
+    "training_hours": HOURS,
+    "accelerator_hours": Range(1e-3, 1e12, "accelerator-hours"),
+    "training_energy_joules": Range(1.0, 1e18, "joules"),
+    "parameter_count": PARAMETERS,
+    "token_count": TOKENS,
+}
+SERVING_METRICS: Mapping[str, Range] = {
+    "tpot_seconds": SECONDS,
+    "ttft_seconds": SECONDS,
+    "usd_per_million_tokens": Range(1e-6, 1e6, "USD per million output tokens"),
+    "joules_per_token": Range(1e-6, 1e6, "joules per output token"),
+    "serving_usd_per_hour": Range(1e-4, 1e9, "USD per hour"),
+}
+LIFECYCLE_METRICS: Mapping[str, Range] = {
+    **TRAINING_METRICS,
+    **SERVING_METRICS,
+    "lifetime_flops": FLOPS,
+    "serving_usd": USD,
+    "lifetime_usd": USD,
+    "serving_energy_joules": Range(1.0, 1e18, "joules"),
+    "lifetime_energy_joules": Range(1.0, 1e18, "joules"),
+}
+
+
+@dataclass(frozen=True)
+class HardwareChoice:
+    """What may be used, and at what price; empty means everything that fits and has a price."""
+
+    accelerators: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    max_accelerator_count: int | None = None
+    price_term: str = "on-demand"
+    price_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
+
+    def violations(self, prefix: str) -> tuple[Violation, ...]:
+        found = [
+            v
+            for name, price in self.price_usd_per_hour.items()
+            for v in PRICE.check(f"{prefix}.price_usd_per_hour[{name}]", price)
+        ]
+        if self.max_accelerator_count is not None:
+            found += COUNT.check(f"{prefix}.max_accelerator_count", self.max_accelerator_count)
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is served. Latency limits hold at `latency_percentile`."""
+
+    requests_per_second: float
+    input_token_count: float
+    output_token_count: float
+    max_tpot_seconds: float | None = None
+    max_ttft_seconds: float | None = None
+    latency_percentile: float = 99.0
+
+    def violations(self, prefix: str) -> tuple[Violation, ...]:
+        found = [
+            *RATE.check(f"{prefix}.requests_per_second", self.requests_per_second),
+            *LENGTH.check(f"{prefix}.input_token_count", self.input_token_count),
+            *LENGTH.check(f"{prefix}.output_token_count", self.output_token_count),
+            *PERCENTILE.check(f"{prefix}.latency_percentile", self.latency_percentile),
+        ]
+        for name in ("max_tpot_seconds", "max_ttft_seconds"):
+            limit = getattr(self, name)
+            if limit is not None:
+                found += SECONDS.check(f"{prefix}.{name}", limit)
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class TrainingProblem:
+    """Which model to train within the limits, or most cheaply for a target loss.
+
+    `limits` bounds metrics from above (see `TRAINING_METRICS`). `hardware=None` plans in FLOPs alone.
+    Raises InvalidInput with every violation.
+    """
+
+    law: Law
+    limits: Mapping[str, float]
+    minimize: str = ""
+    as_good_as_parameter_count: float | None = None
+    unique_token_count: float | None = None
+    expert_counts: tuple[int, ...] = ()
+    hardware: HardwareChoice | None = None
+    alternative_count: int = 3
+
+    def __post_init__(self) -> None:
+        require(*_limit_violations(self.limits, TRAINING_METRICS), *_law_violations(self))
+        if self.hardware:
+            require(*self.hardware.violations("hardware"))
+        if not self.limits and self.as_good_as_parameter_count is None:
+            raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
+
+
+@dataclass(frozen=True)
+class DeploymentProblem:
+    """How to serve a known model (`model`) or one that does not exist yet (`parameter_count`)."""
+
+    workload: Workload
+    model: str = ""
+    parameter_count: float | None = None
+    expert_count: int = 1
+    hardware: HardwareChoice = HardwareChoice()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    minimize: str = ""
+    alternative_count: int = 10
+
+    def __post_init__(self) -> None:
+        violations = [
+            *self.workload.violations("workload"),
+            *self.hardware.violations("hardware"),
+            *_limit_violations(self.limits, SERVING_METRICS),
+            *_choice("minimize", self.minimize, SERVING_METRICS),
+            *_expert_violations((self.expert_count,)),
+            *_alternatives(self.alternative_count),
+        ]
+        if bool(self.model) == (self.parameter_count is not None):
+            violations.append(Violation("model", self.model or "none", "either a model or a parameter_count, not both"))
+        if self.parameter_count is not None:
+            violations += PARAMETERS.check("parameter_count", self.parameter_count)
+        require(*violations)
+
+
+@dataclass(frozen=True)
+class LifecycleProblem:
+    """Which model to train when serving `inference_token_count` tokens over its life is part of the bill.
+
+    Without a `workload` the plan is in FLOPs alone (Sardana, Portes, Doubov & Frankle 2023).
+    """
+
+    law: Law
+    inference_token_count: float
+    limits: Mapping[str, float] = field(default_factory=dict)
+    minimize: str = ""
+    as_good_as_parameter_count: float | None = None
+    unique_token_count: float | None = None
+    expert_counts: tuple[int, ...] = ()
+    workload: Workload | None = None
+    training_hardware: HardwareChoice = HardwareChoice()
+    serving_hardware: HardwareChoice = HardwareChoice()
+    alternative_count: int = 3
+
+    def __post_init__(self) -> None:
+        violations = [
+            *TOKENS.check("inference_token_count", self.inference_token_count),
+            *_limit_violations(self.limits, LIFECYCLE_METRICS),
+            *_law_violations(self),
+            *self.training_hardware.violations("training_hardware"),
+            *self.serving_hardware.violations("serving_hardware"),
+        ]
+        if self.workload:
+            violations += self.workload.violations("workload")
+        require(*violations)
+        if not self.limits and self.as_good_as_parameter_count is None:
+            raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
+
+
+@dataclass(frozen=True)
+class FrontProblem:
+    """Two to four metrics of a lifecycle problem to trade against each other, all minimised."""
+
+    problem: LifecycleProblem
+    objectives: tuple[str, ...]
+    point_count: int = 40
+
+    def __post_init__(self) -> None:
+        violations = [v for o in self.objectives for v in _choice("objectives", o, LIFECYCLE_METRICS)]
+        if not 2 <= len(self.objectives) <= 4 or len(set(self.objectives)) < len(self.objectives):
+            violations.append(Violation("objectives", ", ".join(self.objectives), "two to four different metrics"))
+        violations += Range(2, 500, "points").check("point_count", self.point_count)
+        require(*violations)
+
+
+def _limit_violations(limits: Mapping[str, float], known: Mapping[str, Range]) -> tuple[Violation, ...]:
+    found: list[Violation] = []
+    for name, value in limits.items():
+        found += _choice("limits", name, known) or known[name].check(name, value)
+    return tuple(found)
+
+
+def _law_violations(problem: TrainingProblem | LifecycleProblem) -> tuple[Violation, ...]:
+    known = TRAINING_METRICS if isinstance(problem, TrainingProblem) else LIFECYCLE_METRICS
+    found = [
+        *_choice("minimize", problem.minimize, known),
+        *_expert_violations(problem.expert_counts),
+        *_alternatives(problem.alternative_count),
+    ]
+    if problem.unique_token_count is not None:
+        found += TOKENS.check("unique_token_count", problem.unique_token_count)
+    if problem.as_good_as_parameter_count is not None:
+        found += PARAMETERS.check("as_good_as_parameter_count", problem.as_good_as_parameter_count)
+        if "loss" in problem.limits:
+            found.append(Violation("max_loss", f"{problem.limits['loss']:g}", "not with as_good_as_parameter_count"))
+    return tuple(found)
+
+
+def _choice(field_name: str, value: str, known: Mapping[str, Range]) -> tuple[Violation, ...]:
+    if not value or value in known:
+        return ()
+    return (Violation(field_name, value, "one of " + ", ".join(sorted(known))),)
+
+
+def _expert_violations(counts: tuple[int, ...]) -> tuple[Violation, ...]:
+    bad = [c for c in counts if not 1 <= c <= 1024]
+    return tuple(Violation("expert_counts", str(c), "between 1 and 1024") for c in bad)
+
+
+def _alternatives(count: int) -> tuple[Violation, ...]:
+    return Range(0, 100, "alternatives").check("alternative_count", count)

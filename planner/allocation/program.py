@@ -1,0 +1,123 @@
+"""Geometric programs for many cells at once, as tables.
+
+In x = log(variables) every posynomial block i is LSE_i(A_i x + c_i), with c the log coefficients (prices,
+speeds and limits enter only there). Cells, the discrete configurations, share the blocks and differ in c and
+in a few exponents; so thousands of programs are two arrays:
+
+    log_coefficients  (cells, terms)      -inf where a cell lacks the term
+    exponents         (terms, variables)  with `varying` entries replaced per cell
+
+Block 0 is the objective, every other block must stay ≤ 0. A block's outer power p > 0 only scales its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.posynomial import Posynomial
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Program:
+    """`cells` geometric programs over the same variables; see the module docstring for the arrays."""
+
+    variables: tuple[str, ...]
+    lower: Array
+    upper: Array
+    blocks: tuple[str, ...]
+    block_of: NDArray[np.intp]
+    log_coefficients: Array
+    exponents: Array
+    varying: tuple[tuple[int, int], ...]
+    varying_values: Array
+    powers: Array
+
+    @property
+    def cells(self) -> int:
+        return int(self.log_coefficients.shape[0])
+
+    def rows(self, block: int) -> NDArray[np.intp]:
+        """Indices of the terms of a block."""
+        return np.flatnonzero(self.block_of == block)
+
+    def matrix(self, cell: int) -> Array:
+        """Exponents of one cell, (terms, variables)."""
+        matrix = self.exponents.copy()
+        for (term, column), value in zip(self.varying, self.varying_values[cell], strict=True):
+            matrix[term, column] = value
+        return matrix
+
+    def pattern(self, cell: int) -> NDArray[np.bool_]:
+        """Which terms the cell has."""
+        return np.isfinite(self.log_coefficients[cell])
+
+    @cached_property
+    def groups(self) -> tuple[NDArray[np.intp], ...]:
+        """Cells that share a pattern of terms and all exponents, group by group."""
+        rows = np.hstack([np.isfinite(self.log_coefficients), self.varying_values])
+        _, label = np.unique(rows, axis=0, return_inverse=True)
+        return tuple(np.flatnonzero(label == g) for g in range(int(label.max()) + 1))
+
+    def select(self, cells: NDArray[np.intp]) -> Program:
+        """The program of some of the cells."""
+        return replace(self, log_coefficients=self.log_coefficients[cells], varying_values=self.varying_values[cells])
+
+    def with_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> Program:
+        """The same program with other bounds (natural units) on some variables."""
+        lower, upper = self.lower.copy(), self.upper.copy()
+        for name, (low, high) in bounds.items():
+            column = self.variables.index(name)
+            lower[column], upper[column] = np.log(low), np.log(high)
+        return replace(self, lower=lower, upper=upper)
+
+
+def build(
+    variables: Mapping[str, tuple[float, float]],
+    objective: Posynomial,
+    constraints: Mapping[str, Posynomial],
+    cells: int = 1,
+) -> Program:
+    """Tabulate `minimize objective subject to constraint <= 1` for every cell.
+
+    `variables` maps names to (lower, upper) bounds in natural units. Coefficients and exponents of the
+    posynomials are scalars or arrays of shape (cells,); an exponent given as an array is a parameter of the
+    compiled problem, one given as a float is part of its structure.
+    """
+    names = tuple(variables)
+    column = {name: j for j, name in enumerate(names)}
+    bounds = np.log(np.array([variables[n] for n in names], dtype=float)).reshape(-1, 2)
+    blocks = {"objective": objective, **constraints}
+    terms = [(i, term) for i, posynomial in enumerate(blocks.values()) for term in posynomial.terms]
+    coefficients = np.empty((cells, len(terms)))
+    exponents = np.zeros((len(terms), len(names)))
+    varying: list[tuple[int, int]] = []
+    values: list[Array] = []
+    for k, (_, term) in enumerate(terms):
+        coefficients[:, k] = term.coefficient
+        for name, power in term.exponents.items():
+            if np.ndim(power):
+                varying.append((k, column[name]))
+                values.append(np.broadcast_to(np.asarray(power, dtype=float), (cells,)))
+            else:
+                exponents[k, column[name]] = power
+    with np.errstate(divide="ignore"):
+        log_coefficients = np.log(coefficients)
+    return Program(
+        variables=names,
+        lower=bounds[:, 0],
+        upper=bounds[:, 1],
+        blocks=tuple(blocks),
+        block_of=np.array([i for i, _ in terms], dtype=np.intp),
+        log_coefficients=log_coefficients,
+        exponents=exponents,
+        varying=tuple(varying),
+        varying_values=np.stack(values, axis=1) if values else np.zeros((cells, 0)),
+        powers=np.array([posynomial.power for posynomial in blocks.values()]),
+    )

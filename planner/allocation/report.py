@@ -1,0 +1,218 @@
+"""From a decision to the plan a person reads: values, intervals, proof, what binds, runners-up, warnings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from planner.allocation.assumptions import assumed
+from planner.allocation.cells import ServingLayout, TrainingLayout
+from planner.allocation.decide import OPTIMAL_GAP, Decided, Refused
+from planner.allocation.infeasible import explain_refusal
+from planner.allocation.model import Model
+from planner.allocation.plan import (
+    Alternative,
+    BindingLimit,
+    Decision,
+    Estimate,
+    Kind,
+    Outcome,
+    Plan,
+    SearchEffort,
+)
+from planner.allocation.provenance import hardware_revision, law_provenance, price_provenance, versions
+from planner.allocation.search import CellSolution
+from planner.allocation.uncertainty import cost_estimates, loss_estimate, over_draws
+from planner.hardware.shapes import hypothetical_shape
+from planner.laws import Caution
+
+BINDING = 1e-6
+
+
+def plan_of(
+    kind: Kind,
+    answer: Decided | Refused,
+    objective: str,
+    limits: Mapping[str, float],
+    started: float,
+    warnings: tuple[Caution, ...] = (),
+    *,
+    over_law_draws: bool = True,
+) -> Plan:
+    """The plan that a decision (or its refusal) amounts to; `started` is `time.perf_counter()` at the question."""
+    provenance = {**law_provenance(answer.model.loss.law), **versions()}
+    if answer.model.product.training:
+        provenance["hardware_revision"] = hardware_revision()
+    if isinstance(answer, Refused):
+        conflicts, relaxation, extra = explain_refusal(answer, limits)
+        return Plan(
+            kind,
+            Outcome.INFEASIBLE,
+            objective,
+            warnings=warnings,
+            provenance=provenance,
+            conflicts=conflicts,
+            relaxation=relaxation,
+            search=_effort(answer.model, answer.solve_count + extra, started),
+        )
+    loss, ratio, cautions = loss_estimate(answer)
+    metrics = {**cost_estimates(answer.metrics), "loss": loss}
+    metrics["extrapolation_ratio"] = Estimate(ratio, ratio, ratio)
+    intervals = over_draws(answer, objective, limits) if over_law_draws else {}
+    for name in ("loss_regret", "compute_regret"):
+        if name in intervals:
+            metrics[name] = intervals.pop(name)
+    _, training, serving = answer.model.product.parts(answer.cell)
+    binding = binding_limits(answer, limits, answer.certificate.objective_value)
+    proven = answer.certificate.feasible and answer.certificate.relative_gap <= OPTIMAL_GAP
+    return Plan(
+        kind,
+        Outcome.OPTIMAL if proven else Outcome.FEASIBLE,
+        objective,
+        decision=decision_of(answer.model, answer.cell, answer.values, answer.metrics),
+        decision_intervals=intervals,
+        metrics=metrics,
+        certificate=answer.certificate,
+        binding=binding,
+        elasticities={b.metric: b.elasticity for b in binding},
+        alternatives=tuple(_alternative(answer, s, objective) for s in answer.runners_up),
+        diagnosis=_diagnosis(answer),
+        warnings=(*cautions, *warnings, *_at_bounds(answer)),
+        provenance={**provenance, **price_provenance(*{p.price for p in (training, serving) if p})},
+        search=_effort(answer.model, answer.solve_count, started),
+    )
+
+
+def decision_of(model: Model, cell: int, values: Mapping[str, float], metrics: Mapping[str, float]) -> Decision:
+    """Decision values under their public names."""
+    experts, training, serving = model.product.parts(cell)
+    n, d = values["parameter_count"], values["token_count"]
+    moe = len(model.product.experts) > 1 or experts > 1
+    unique = model.loss.unique_token_count
+    seen = None if unique is None else min(unique, d)
+    decision = Decision(
+        parameter_count=n,
+        active_parameter_count=n if moe else None,
+        total_parameter_count=float(hypothetical_shape(n, float(experts)).total_parameters) if moe else None,
+        token_count=d,
+        unique_token_count=seen,
+        epoch_count=None if seen is None else d / seen,
+        expert_count=experts if moe else None,
+        training_flops=metrics["training_flops"],
+    )
+    if training:
+        count = round(values["accelerator_count"])
+        decision = replace(
+            decision,
+            accelerator=training.accelerator,
+            accelerator_count=count,
+            precision=training.precision,
+            tensor_parallel=training.tensor_parallel,
+            pipeline_parallel=training.pipeline_parallel,
+            data_parallel=max(count // training.model_parallel, 1),
+        )
+    if serving:
+        batch = round(values["batch_size"])
+        replicas = _replicas(model, metrics, serving)
+        decision = replace(
+            decision,
+            batch_size=batch,
+            replica_count=replicas,
+            serving_accelerator=str(serving.cell.accelerator),
+            serving_accelerator_count=replicas * serving.accelerators,
+            serving_precision=str(serving.cell.precision),
+            serving_tensor_parallel=int(serving.cell.tensor_parallel),
+        )
+    return decision
+
+
+def _replicas(model: Model, metrics: Mapping[str, float], serving: Any) -> int:
+    """Whole replicas that the planned money per hour pays for at the request rate."""
+    per_replica = serving.price.price_usd_per_hour * serving.accelerators
+    return max(1, int(np.ceil(metrics["serving_usd_per_hour"] / per_replica - 1e-9)))
+
+
+def binding_limits(answer: Decided, limits: Mapping[str, float], objective_value: float) -> tuple[BindingLimit, ...]:
+    """Limits with a positive multiplier: λ_i = -d log objective / d log limit (Boyd & Vandenberghe 2004, §5.6)."""
+    program, relaxed = answer.program, answer.relaxed
+    bounded = dict(limits)
+    if answer.model.loss.unique_token_count is not None:
+        bounded["unique_token_count"] = answer.model.loss.unique_token_count
+    found = []
+    for name, limit in bounded.items():
+        block = program.blocks.index("unique_tokens_given" if name == "unique_token_count" else name)
+        weight = float(relaxed.multipliers[program.rows(block)].sum())
+        elasticity = -weight * float(program.powers[0] / program.powers[block])
+        if elasticity < -BINDING:
+            found.append(BindingLimit(name, limit, elasticity, elasticity * objective_value / limit))
+    return tuple(sorted(found, key=lambda b: b.elasticity))
+
+
+def _alternative(answer: Decided, solution: CellSolution, objective: str) -> Alternative:
+    model = answer.model
+    values = dict(zip(answer.program.variables, (float(v) for v in np.exp(solution.x)), strict=True))
+    metrics = model.evaluate(solution.cell, values)
+    regret = metrics[objective] / answer.metrics[objective] - 1.0
+    ranked = answer.ranked_by
+    dearer = metrics[ranked] / answer.metrics[ranked] - 1.0
+    reason = f"{ranked} {dearer:+.2%}" if abs(dearer) > 1e-6 else f"the same {ranked}"
+    if ranked != objective:
+        reason = (f"the same {objective}, " if abs(regret) < 1e-6 else f"{objective} {regret:+.3%}, ") + reason
+    why = f"{reason} against the plan ({_difference(model, answer.cell, solution.cell)})"
+    return Alternative(decision_of(model, solution.cell, values, metrics), metrics, regret, why)
+
+
+def _difference(model: Model, best: int, other: int) -> str:
+    """What the other cell does differently, in words."""
+    ours, theirs = model.product.parts(best), model.product.parts(other)
+    words = []
+    if ours[0] != theirs[0]:
+        words.append(f"{theirs[0]} experts instead of {ours[0]}")
+    for mine, its, place in ((ours[1], theirs[1], "training"), (ours[2], theirs[2], "serving")):
+        if mine is not None and its is not None and mine != its:
+            price = its.price.price_usd_per_hour
+            words.append(f"{place} on {_label(its)} at {price:g} USD/h instead of {_label(mine)}")
+    return "; ".join(words) or "the same choices"
+
+
+def _label(layout: TrainingLayout | ServingLayout) -> str:
+    source = layout.cell if isinstance(layout, ServingLayout) else layout
+    ways = f"tensor {source.tensor_parallel:g}, pipeline {source.pipeline_parallel:g}"
+    return f"{source.accelerator} {source.precision} ({ways})"
+
+
+def _diagnosis(answer: Decided) -> dict[str, float]:
+    """Shares of the predicted loss: model size, data, floor (Rosenfeld 2021 asks which to fix first)."""
+    loss = answer.model.loss
+    experts, _, _ = answer.model.product.parts(answer.cell)
+    at = loss.at(answer.values["parameter_count"], answer.values["token_count"], experts)
+    terms = loss.law.form.loss_terms(**at)
+    if terms is None:
+        return {}
+    return {"model": float(terms.model), "data": float(terms.data), "floor": float(terms.floor)}
+
+
+def _at_bounds(answer: Decided) -> tuple[Caution, ...]:
+    """A decision on the edge of its allowed range is a sign that a limit is missing."""
+    found = []
+    for name in ("parameter_count", "token_count", "accelerator_count", "batch_size"):
+        if name not in answer.model.variables or name not in answer.values:
+            continue
+        lower, upper = answer.model.variables[name]
+        if answer.values[name] >= upper * (1 - 1e-6) or (answer.values[name] <= lower * (1 + 1e-6) and lower > 1):
+            sentence = f"{name} stands at the edge of its allowed range, {answer.values[name]:.4g}"
+            found.append(Caution("AT_BOUND", sentence))
+    return tuple(found)
+
+
+def _effort(model: Model, solves: int, started: float) -> SearchEffort:
+    return SearchEffort(model.product.cells, solves, time.perf_counter() - started)
+
+
+def default_deadline() -> Caution:
+    hours = assumed("training", "deadline_hours")
+    return Caution("DEFAULT_DEADLINE", f"no deadline was given: training may take {hours:g} hours at most")

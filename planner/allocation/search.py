@@ -1,0 +1,160 @@
+"""The best of thousands of cells in a handful of solves: branch and bound with dual transfer.
+
+Solving a cell yields multipliers ν that bound *every* cell from below (`certify.lower_bounds`): one matrix
+product bounds them all. So: solve the cell with the smallest bound, tighten all bounds, stop when the smallest
+bound of an unsolved cell is no better than what is in hand. Cells without any feasible point are met by the
+phase-one twin, whose multipliers prove many others infeasible at once. The result is the same as solving every
+cell; nothing is pruned without a proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.allocation.certify import evaluate, lower_bounds, violation_bounds
+from planner.allocation.compile import solve_cell
+from planner.allocation.polish import newton, stack_of
+from planner.allocation.program import Array, Program
+
+TOLERANCE = 1e-7
+FEASIBILITY = 1e-8
+
+
+@dataclass(frozen=True)
+class CellSolution:
+    """A solved cell: x = log variables, ν, log objective and its proven lower bound."""
+
+    cell: int
+    x: Array
+    multipliers: Array
+    value: float
+    lower_bound: float
+    violation: float
+
+    @property
+    def log_gap(self) -> float:
+        return self.value - self.lower_bound
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The best cells in order; empty when no cell has a feasible point, then `obstacle` holds the proof."""
+
+    best: tuple[CellSolution, ...]
+    lower_bound: float
+    solve_count: int
+    cell_count: int
+    obstacle: Obstacle | None = None
+    unproven: int = 0
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why nothing is feasible: the least violation over all cells and the constraints that share it."""
+
+    violation: float
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class DualPool:
+    """Multipliers that proved useful, kept from one search of a program to the next."""
+
+    entries: list[tuple[Array, int]] = field(default_factory=list)
+
+    def add(self, multipliers: Array, cell: int) -> None:
+        self.entries = [*self.entries[-7:], (multipliers, cell)]
+
+
+def search(
+    program: Program, *, keep: int = 1, tolerance: float = TOLERANCE, pool: DualPool | None = None
+) -> SearchResult:
+    """The `keep` best cells of a program, proven so to `tolerance` in the log objective."""
+    cells = program.cells
+    bounds = np.full(cells, -np.inf)
+    infeasibility = np.full(cells, -np.inf)
+    open_cells = np.ones(cells, dtype=bool)
+    solved: list[CellSolution] = []
+    solves = unproven = 0
+    for multipliers, source in pool.entries if pool else ():
+        np.maximum(bounds, lower_bounds(program, multipliers, source), out=bounds)
+    blocked: list[tuple[float, Array]] = []
+    while open_cells.any():
+        threshold = solved[keep - 1].value if len(solved) >= keep else np.inf
+        cell = _most_promising(bounds, open_cells)
+        if bounds[cell] >= threshold - tolerance:
+            break
+        open_cells[cell] = False
+        solution = solve(program, cell)
+        solves += 1
+        if solution is not None:
+            np.maximum(bounds, lower_bounds(program, solution.multipliers, cell), out=bounds)
+            if pool is not None:
+                pool.add(solution.multipliers, cell)
+            solved = sorted([*solved, solution], key=lambda s: s.value)
+            continue
+        proof = _phase_one(program, cell)
+        solves += 1
+        if proof is None:
+            unproven += 1
+            continue
+        least, multipliers = proof
+        blocked.append((least, multipliers))
+        np.maximum(infeasibility, violation_bounds(program, multipliers, cell), out=infeasibility)
+        open_cells &= infeasibility <= FEASIBILITY
+    left = bounds[open_cells]
+    floor = min([s.lower_bound for s in solved[:1]] + ([float(left.min())] if left.size else []), default=np.inf)
+    obstacle = None
+    if not solved and blocked:
+        least, multipliers = min(blocked, key=lambda b: b[0])
+        masses = {name: float(multipliers[program.rows(i)].sum()) for i, name in enumerate(program.blocks) if i}
+        total = sum(masses.values())
+        obstacle = Obstacle(least, {name: mass / total for name, mass in masses.items() if mass > 1e-6 * total})
+    return SearchResult(tuple(solved[:keep]), floor, solves, cells, obstacle, unproven)
+
+
+def solve(program: Program, cell: int) -> CellSolution | None:
+    """One cell, polished and certified; None when no usable point came back."""
+    raw = solve_cell(program, cell)
+    if raw.x is None or raw.multipliers is None:
+        return None
+    present = program.pattern(cell)
+    candidates = [(raw.x, raw.multipliers)]
+    x, nu, _ = newton(stack_of(program, cell), raw.x, raw.multipliers[present])
+    if np.all(np.isfinite(x)) and np.all(np.isfinite(nu)):
+        polished = np.zeros_like(raw.multipliers)
+        polished[present] = nu[0]
+        candidates.append((x[0], polished))
+    return min((_judge(program, cell, *c) for c in candidates), key=_quality, default=None)
+
+
+def _judge(program: Program, cell: int, x: Array, multipliers: Array) -> CellSolution:
+    values = evaluate(program, cell, x)
+    bound = float(lower_bounds(_single(program, cell), multipliers, 0)[0])
+    value = float(values[0]) * program.powers[0]
+    return CellSolution(cell, x, multipliers, value, bound, float(values[1:].max(initial=-np.inf)))
+
+
+def _quality(solution: CellSolution) -> tuple[bool, float]:
+    """Feasible first, then the smaller proven gap."""
+    return (solution.violation > FEASIBILITY, abs(solution.log_gap))
+
+
+def _single(program: Program, cell: int) -> Program:
+    return program.select(np.array([cell]))
+
+
+def _most_promising(bounds: Array, open_cells: NDArray[np.bool_]) -> int:
+    return int(np.argmin(np.where(open_cells, bounds, np.inf)))
+
+
+def _phase_one(program: Program, cell: int) -> tuple[float, Array] | None:
+    """The proven least violation of a cell (log) with its multipliers; None unless infeasibility is proven."""
+    raw = solve_cell(program, cell, phase_one=True)
+    if raw.multipliers is None:
+        return None
+    least = float(violation_bounds(_single(program, cell), raw.multipliers, 0)[0])
+    return (least, raw.multipliers) if least > FEASIBILITY else None
