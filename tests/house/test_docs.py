@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -45,6 +46,20 @@ def test_every_reason_of_an_error_is_explained() -> None:
     assert reasons
     assert reasons <= explained
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+[A-Z0-9]", reason) and len(reason) <= 63 for reason in reasons)
+
+
+def test_every_warning_is_explained() -> None:
+    codes = {
+        text.value
+        for module in (ROOT / "planner").rglob("*.py")
+        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Caution" and call.args
+        for text in ast.walk(call.args[0])
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    }
+    explained = set(re.findall(r"`([A-Z][A-Z_]+)`", (ROOT / "docs/warnings.md").read_text(encoding="utf-8")))
+    assert codes
+    assert codes == explained
 
 
 def test_every_setting_is_on_the_page_of_the_service() -> None:
