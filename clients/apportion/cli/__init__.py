@@ -1,0 +1,1 @@
+"""The command line `apportion`: thin commands over `apportion.Client`."""

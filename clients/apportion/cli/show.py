@@ -1,0 +1,263 @@
+"""Answers drawn for people with rich: laws, plans, fronts, tables. Nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from apportion import answers
+from apportion.quantities import shown
+from apportion.tables import Table
+
+_COLOURS = {"OPTIMAL": "bold green", "FEASIBLE": "bold yellow"}
+_GRADES = {"A": "green", "B": "cyan", "C": "yellow", "UNVERIFIED": "red", "FITTED": "magenta"}
+_MAX_ROWS, _MAX_COLUMNS = 40, 12
+_FRONT_DECISIONS = (
+    "parameter_count",
+    "token_count",
+    "accelerator",
+    "accelerator_count",
+    "serving_accelerator",
+    "serving_precision",
+)
+
+
+def laws(found: Iterable[answers.Law]) -> RenderableType:
+    grid = _grid("law", "form", "grade", "N range", "coefficients", "source")
+    for law in found:
+        coefficients = ", ".join(f"{name} {value:.4g}" for name, value in law.coefficients.items())
+        spread = law.ranges.get("N")
+        grid.add_row(
+            law.name.removeprefix("laws/"),
+            law.form,
+            Text(law.grade, _GRADES.get(law.grade, "")),
+            f"{shown('', spread.lower)} … {shown('', spread.upper)}" if spread else "–",
+            coefficients,
+            escape(law.citation),
+        )
+    return grid
+
+
+def law(found: answers.Law) -> RenderableType:
+    head = Text.assemble((found.name, "bold"), "  ", found.form, "  ", (found.grade, _GRADES.get(found.grade, "")))
+    coefficients = _grid("coefficient", "value", "interval", "standard error")
+    for name, value in found.coefficients.items():
+        interval = found.intervals.get(name)
+        coefficients.add_row(
+            name,
+            f"{value:.6g}",
+            f"{interval.lower:.6g} … {interval.upper:.6g}" if interval else "–",
+            f"{interval.standard_error:.3g}" if interval and interval.standard_error is not None else "–",
+        )
+    facts = _facts()
+    if found.objective_value is not None:
+        facts.add_row("objective", f"{found.objective_value:.10g}  {escape(found.objective)}")
+    exponent = found.compute_optimal_exponent
+    if exponent is not None:
+        spread = f"  [{exponent.lower:.4f}, {exponent.upper:.4f}]" if exponent.lower < exponent.upper else ""
+        facts.add_row("compute-optimal N", escape(f"∝ C^{exponent.value:.4f}{spread}"))
+    for name, value_range in found.ranges.items():
+        facts.add_row(f"range of {name}", f"{value_range.lower:.4g} … {value_range.upper:.4g}")
+    for label, text in (
+        ("formula", found.formula),
+        ("parameters counted", found.parameter_convention),
+        ("compute model", found.compute_model),
+        ("corpus", found.corpus),
+        ("source", found.citation),
+        ("notes", found.notes),
+    ):
+        if text:
+            facts.add_row(label, escape(text))
+    for name, number in found.diagnostics.items():
+        facts.add_row(escape(name.replace("_", " ")), f"{number:.6g}")
+    return _stack(head, coefficients, facts, *_warnings(found.warnings))
+
+
+def run_sets(found: Iterable[answers.RunSet]) -> RenderableType:
+    grid = _grid("runs", "rows", "columns", "stored")
+    for item in found:
+        when = item.create_time.strftime("%Y-%m-%d %H:%M") if item.create_time else "–"
+        grid.add_row(item.name, f"{item.row_count:,}", escape(", ".join(item.column_names)), when)
+    return grid
+
+
+def plans(found: Iterable[answers.Plan]) -> RenderableType:
+    grid = _grid("plan", "kind", "outcome", "objective", "decision")
+    for item in found:
+        value = item.metrics.get(item.objective)
+        grid.add_row(
+            item.name,
+            item.kind.lower(),
+            _outcome(item.outcome),
+            f"{item.objective} {shown(item.objective, value.value if value else None)}",
+            escape(_decision_line(item.decision)),
+        )
+    return grid
+
+
+def plan(found: answers.Plan, explanation: str = "") -> RenderableType:
+    head = Text.assemble(
+        (found.kind.capitalize(), "bold"), " plan  ", _outcome(found.outcome), f"  minimises {found.objective}  "
+    )
+    head.append(found.name, "dim")
+    parts: list[RenderableType] = [head]
+    if found.feasible:
+        parts += [_decision(found), _metrics(found)]
+        parts += [_certificate(found.certificate)] if found.certificate else []
+        parts += [_binding(found.binding)] if found.binding else []
+        parts += [_alternatives(found)] if found.alternatives else []
+    parts += _blocking(found.conflicts, found.relaxation)
+    parts += _warnings(found.warnings)
+    text = explanation or found.explanation
+    parts += [Text(text)] if text else []
+    return _stack(*parts)
+
+
+def front(found: answers.Front) -> RenderableType:
+    if not found.points:
+        head = Text.assemble(("Front", "bold"), "  ", _outcome(found.outcome))
+        return _stack(head, *_blocking(found.conflicts, found.relaxation), *_warnings(found.warnings))
+    decisions = [
+        name for name in _FRONT_DECISIONS if any(getattr(point.decision, name) is not None for point in found.points)
+    ]
+    grid = _grid("#", *found.objectives, *decisions, numeric=False)
+    for number, point in enumerate(found.points, start=1):
+        metrics = (point.metrics[name].value if name in point.metrics else None for name in found.objectives)
+        grid.add_row(
+            str(number),
+            *(shown(name, value) for name, value in zip(found.objectives, metrics, strict=True)),
+            *(shown(name, getattr(point.decision, name)) for name in decisions),
+        )
+    head = Text.assemble(
+        ("Front", "bold"),
+        f"  {len(found.points)} points, none dominated",
+        f"  unproven share of the box {found.hypervolume_gap:.2%}",
+        f"  {found.search.planning_seconds:.2f} s" if found.search else "",
+    )
+    return _stack(head, grid, *_warnings(found.warnings))
+
+
+def table(found: Table) -> RenderableType:
+    """At most a screenful; JSON and CSV have the whole."""
+    names = list(found.columns)
+    # What was asked for matters more than what was known before.
+    kept = [name for name in names if name.startswith(("predicted_", "supported", "extrapolation"))]
+    told = [name for name in names if name not in kept][: max(_MAX_COLUMNS - len(kept), 3)]
+    kept = [name for name in names if name in told or name in kept]
+    grid = _grid(*kept, numeric=False)
+    for number, row in enumerate(found.rows()):
+        if number == _MAX_ROWS:
+            break
+        grid.add_row(*(_cell(row[name]) for name in kept))
+    left_rows, left_columns = found.row_count - _MAX_ROWS, len(names) - len(kept)
+    left = [f"{left_rows} more rows"] if left_rows > 0 else []
+    left += [f"{left_columns} more columns"] if left_columns else []
+    return _stack(grid, Text(f"{' and '.join(left)}: --output csv or json", "dim")) if left else grid
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return "–"
+    return escape(value) if isinstance(value, str) else f"{value:.5g}"
+
+
+def _decision(found: answers.Plan) -> RenderableType:
+    grid = _grid("decision", "value", "over the law's draws")
+    for name, value in found.decision.values().items():
+        interval = found.decision_intervals.get(name)
+        spread = f"{shown(name, interval.lower)} … {shown(name, interval.upper)}" if interval else ""
+        grid.add_row(name, escape(shown(name, value)), spread)
+    return grid
+
+
+def _metrics(found: answers.Plan) -> RenderableType:
+    grid = _grid("metric", "value", "interval")
+    for name, estimate in found.metrics.items():
+        spread = ""
+        if estimate.lower < estimate.upper:
+            spread = f"{shown(name, estimate.lower)} … {shown(name, estimate.upper)}  ({estimate.level:.0%})"
+        grid.add_row(name, shown(name, estimate.value), spread)
+    return grid
+
+
+def _certificate(found: answers.Certificate) -> RenderableType:
+    verdict = "meets every limit" if found.feasible else "does NOT meet every limit"
+    return Text.assemble(
+        ("certificate ", "bold"),
+        f"within {found.relative_gap:.2g} of the best possible, {verdict}: {found.method}",
+    )
+
+
+def _binding(found: Sequence[answers.BindingLimit]) -> RenderableType:
+    grid = _grid("what binds", "limit", "elasticity")
+    for item in found:
+        grid.add_row(item.metric, shown(item.metric, item.limit), f"{item.elasticity:+.4f}")
+    return grid
+
+
+def _alternatives(found: answers.Plan) -> RenderableType:
+    objective = found.objective
+    grid = _grid("runner-up", objective, "worse by", "why it lost", numeric=False)
+    for item in found.alternatives:
+        value = item.metrics.get(objective)
+        line = escape(_decision_line(item.decision))
+        grid.add_row(line, shown(objective, value), f"{item.relative_regret:.2%}", escape(item.why_not))
+    return grid
+
+
+def _blocking(conflicts: Sequence[answers.Conflict], relaxation: Sequence[answers.Relaxation]) -> list[RenderableType]:
+    if not conflicts:
+        return []
+    needed: Mapping[str, answers.Relaxation] = {item.metric: item for item in relaxation}
+    grid = _grid("cannot hold together", "asked", "smallest that can be met", "why", numeric=False)
+    for item in conflicts:
+        give = needed.get(item.metric)
+        enough = f"{shown(item.metric, give.smallest_feasible_limit)}  (×{give.factor:.4g})" if give else "–"
+        grid.add_row(item.metric, shown(item.metric, item.limit), enough, escape(item.message))
+    return [grid]
+
+
+def _warnings(found: Sequence[answers.PlanWarning]) -> list[RenderableType]:
+    return [Text.assemble((f"{item.code} ", "bold yellow"), item.message) for item in found]
+
+
+def _decision_line(decision: answers.Decision) -> str:
+    values = decision.values()
+    skipped = ("unique_token_count", "epoch_count", "active_parameter_count", "total_parameter_count")
+    return ", ".join(
+        f"{shown(name, value)}" if isinstance(value, str) else f"{_short(name)} {shown(name, value)}"
+        for name, value in values.items()
+        if name not in skipped
+    )
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("_count").replace("_parallel", "").replace("_", " ")
+
+
+def _outcome(outcome: str) -> Text:
+    return Text(outcome, _COLOURS.get(outcome, "bold red"))
+
+
+def _grid(*headers: str, numeric: bool = True) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for place, header in enumerate(headers):
+        grid.add_column(header, justify="right" if numeric and place == 1 else "left", overflow="fold")
+    return grid
+
+
+def _facts() -> Grid:
+    grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _stack(*parts: RenderableType) -> RenderableType:
+    return Group(*(Padding(part, (0, 0, 1 if isinstance(part, Grid) and part.box is None else 0, 0)) for part in parts))

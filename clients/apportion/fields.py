@@ -1,0 +1,136 @@
+"""The short names of request fields, written once for Python keywords, command-line flags and YAML keys.
+
+A request is a nested message; people think of it as a flat list of wishes. `Field("max_tpot_seconds",
+"workload.max_tpot_seconds", …)` says that the wish `max_tpot_seconds` fills that place in the message. The
+fields' own names in the contract are always understood too, so only what differs, or what should be a flag,
+is listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from apportion.v1 import planning_service_pb2 as planning
+
+
+@dataclass(frozen=True)
+class Field:
+    """A short name (`name`, as a flag `--na-me`), the place it fills, and what it means."""
+
+    name: str
+    path: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request: its message, its short names, and the nested messages it is made of."""
+
+    title: str
+    message: type[Message]
+    fields: tuple[Field, ...]
+
+
+_LAW = Field("law", "law", "the scaling law to plan with")
+_LIMITS = (
+    Field("max_loss", "max_loss", "reach this loss at the least cost"),
+    Field(
+        "as_good_as",
+        "as_good_as_parameter_count",
+        "reach the loss of the compute-optimal model of this many parameters",
+    ),
+    Field("unique_tokens", "unique_token_count", "distinct training tokens there are"),
+    Field("experts", "expert_counts", "experts a layer to choose from (repeat or a,b,c)"),
+)
+_ANSWER = (
+    Field("limit", "limits", "upper bound on a metric, as metric=value (repeat)"),
+    Field("minimize", "minimize", "the metric to minimise"),
+    Field("alternatives", "alternative_count", "runners-up wanted"),
+    Field("explain", "explain", "put the plan in sentences too"),
+    Field("plan_id", "plan_id", "store the plan under this name"),
+)
+
+
+def _hardware(place: str, prefix: str = "", use: str = "") -> tuple[Field, ...]:
+    return (
+        Field(f"{prefix}accelerator", f"{place}.accelerators", f"accelerator to choose from{use} (repeat)"),
+        Field(f"{prefix}precision", f"{place}.precisions", f"number format to choose from{use} (repeat)"),
+        Field(f"{prefix}price_term", f"{place}.price_term", f"which offers to price with{use}: on-demand, spot, …"),
+        Field(
+            f"{prefix}price_usd_per_hour",
+            f"{place}.price_usd_per_hour",
+            f"your own price{use}, as accelerator=USD (repeat)",
+        ),
+        Field(f"{prefix}max_accelerators", f"{place}.max_accelerator_count", f"at most this many{use}"),
+    )
+
+
+_WORKLOAD = (
+    Field("requests_per_second", "workload.requests_per_second", "mean request rate"),
+    Field("input_tokens", "workload.input_token_count", "tokens in a prompt"),
+    Field("output_tokens", "workload.output_token_count", "tokens in an answer"),
+    Field("max_tpot_seconds", "workload.max_tpot_seconds", "limit on the time per output token"),
+    Field("max_ttft_seconds", "workload.max_ttft_seconds", "limit on the time to first token"),
+    Field("latency_percentile", "workload.latency_percentile", "percentile the latency limits hold at"),
+)
+
+TRAINING = Kind(
+    "training",
+    planning.PlanTrainingRequest,
+    (
+        _LAW,
+        Field("training_flops", "training_flops", "limit on training compute"),
+        Field("budget_usd", "budget_usd", "limit on the money spent on training"),
+        Field("accelerator_hours", "accelerator_hours", "limit on accelerator-hours"),
+        Field("deadline_hours", "deadline_hours", "limit on the wall-clock time of training"),
+        *_LIMITS,
+        *_hardware("hardware"),
+        *_ANSWER,
+    ),
+)
+DEPLOYMENT = Kind(
+    "deployment",
+    planning.PlanDeploymentRequest,
+    (
+        Field("model", "model", "a known model, by name"),
+        Field("parameter_count", "parameter_count", "active parameters of a model that does not exist yet"),
+        Field("experts", "expert_count", "its experts a layer"),
+        *_WORKLOAD,
+        *_hardware("hardware"),
+        *_ANSWER,
+    ),
+)
+LIFECYCLE = Kind(
+    "lifecycle",
+    planning.PlanLifecycleRequest,
+    (
+        _LAW,
+        Field("inference_tokens", "inference_token_count", "tokens served over the life of the model"),
+        Field("lifetime_flops", "lifetime_flops", "limit on training and serving compute together"),
+        Field("training_flops", "training_flops", "limit on training compute"),
+        Field("budget_usd", "budget_usd", "limit on the money spent on training and serving together"),
+        Field("deadline_hours", "deadline_hours", "limit on the wall-clock time of training"),
+        *_LIMITS,
+        *_WORKLOAD,
+        *_hardware("training_hardware"),
+        *_hardware("serving_hardware", "serving_", " for serving; as for training when unset"),
+        *_ANSWER,
+    ),
+)
+FRONT = Kind(
+    "front",
+    planning.ComputeFrontRequest,
+    (
+        Field("objectives", "objectives", "two to four metrics, as a,b,c"),
+        Field("points", "point_count", "points wanted"),
+        *(
+            Field(field.name, f"problem.{field.path}", field.meaning)
+            for field in LIFECYCLE.fields
+            if field not in _ANSWER or field.name == "limit"
+        ),
+    ),
+)
+PLANS: Mapping[str, Kind] = {kind.title: kind for kind in (TRAINING, DEPLOYMENT, LIFECYCLE)}
