@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from planner.errors import UnsupportedCombination, Violation, require
 from planner.hardware.accelerators import accelerator
+from planner.hardware.frameworks import framework
 from planner.hardware.precisions import precision
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class ServingCell:
     """Constants of one replica: `tensor_parallel` x `pipeline_parallel` x `attention_data_parallel` accelerators.
 
     Under attention data parallelism the ranks hold different sequences and share the experts. `expert_parallel` > 1 means
-    that whole experts are spread over the ranks. `framework_factor` multiplies every time (1 is the fitted mean).
+    that whole experts are spread over the ranks. `framework_factor` multiplies step times and `first_token_factor` the
+    time to first token (1 is the mean engine).
     """
 
     accelerator: Any
@@ -41,6 +45,7 @@ class ServingCell:
     expert_parallel: Any = 1.0
     attention_data_parallel: Any = 1.0
     framework_factor: Any = 1.0
+    first_token_factor: Any = 1.0
 
     @property
     def accelerators(self) -> Any:
@@ -62,7 +67,7 @@ def serving_cell(
     expert_parallel: int = 1,
     attention_data_parallel: int = 1,
     kv_bytes_per_element: float | None = None,
-    framework_factor: float = 1.0,
+    framework_name: str = "",
 ) -> ServingCell:
     """The constants of one cell.
 
@@ -71,7 +76,7 @@ def serving_cell(
         InvalidInput: a parallel degree below one, or experts spread over more ranks than there are.
         UnsupportedCombination: the accelerator lacks the precision.
     """
-    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    chip, numbers, engine = accelerator(accelerator_name), precision(precision_name), framework(framework_name)
     degrees = {
         "tensor_parallel": tensor_parallel,
         "pipeline_parallel": pipeline_parallel,
@@ -82,6 +87,9 @@ def serving_cell(
     ranks = tensor_parallel * attention_data_parallel
     if expert_parallel > ranks:
         raise UnsupportedCombination(Violation("expert_parallel", f"{expert_parallel}", f"at most the {ranks} ranks of a layer"))
+    # Engines keep an 8-bit cache beside 8- or 4-bit weights where attention kernels take it: chips that multiply in fp4.
+    narrow = numbers.weight_bytes <= 1.0 and (engine.narrow_cache or "fp4" in chip.flops_per_second)
+    cache_bytes = 1.0 if narrow else numbers.kv_bytes
     inside = ranks <= chip.scaleup_domain
     return ServingCell(
         accelerator=chip.name,
@@ -94,12 +102,13 @@ def serving_cell(
         tdp_watts=chip.tdp_watts,
         weight_bytes_per_parameter=numbers.weight_bytes,
         compute_bytes=chip_compute_bytes(numbers.compute, chip.flops_per_second),
-        kv_bytes_per_element=numbers.kv_bytes if kv_bytes_per_element is None else kv_bytes_per_element,
+        kv_bytes_per_element=cache_bytes if kv_bytes_per_element is None else kv_bytes_per_element,
         tensor_parallel=float(tensor_parallel),
         pipeline_parallel=float(pipeline_parallel),
         expert_parallel=float(expert_parallel),
         attention_data_parallel=float(attention_data_parallel),
-        framework_factor=framework_factor,
+        framework_factor=engine.time_factor,
+        first_token_factor=engine.first_token_factor,
     )
 
 
@@ -109,7 +118,7 @@ def chip_compute_bytes(compute: str, peaks: Any) -> float:
     return width[compute] if compute in peaks else 2.0
 
 
-def stack(cells: Sequence[Any]) -> Any:
+def stack(kind: type[T], items: Sequence[T]) -> T:
     """Many cells (or shapes) of one dataclass as one whose fields are arrays over them, for vectorised evaluation."""
-    first = cells[0]
-    return type(first)(**{f.name: np.asarray([getattr(c, f.name) for c in cells]) for f in fields(first)})
+    columns = {f.name: [getattr(item, f.name) for item in items] for f in fields(cast(Any, kind))}
+    return kind(**{name: np.array(values, dtype=None if values else float) for name, values in columns.items()})

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from planner.hardware.cells import ServingCell
-from planner.hardware.serving import seconds_per_output_token
+from planner.hardware.serving import ServingConstants, seconds_per_output_token
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import calibration
 
@@ -41,6 +41,7 @@ def joules_per_output_token(
     input_tokens: Any,
     output_tokens: Any,
     experts_read: Any = None,
+    constants: ServingConstants | None = None,
     *,
     node_overhead: float = 1.0,
     pue: float = 1.0,
@@ -50,7 +51,7 @@ def joules_per_output_token(
     `node_overhead` (CPU, fans, conversion) and `pue` (site) are 1 for board energy as ML.ENERGY measures it.
     """
     power = serving_power_watts(shape, cell, batch) * cell.accelerators
-    each = seconds_per_output_token(shape, cell, batch, input_tokens, output_tokens, experts_read)
+    each = seconds_per_output_token(shape, cell, batch, input_tokens, output_tokens, experts_read, constants)
     return power * each * (node_overhead * pue)
 
 

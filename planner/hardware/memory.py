@@ -70,9 +70,12 @@ def serving_memory_fraction(shape: ModelShape, cell: ServingCell, batch: Any, co
     return serving_memory_bytes(shape, cell, batch, context_tokens) * (1.0 / usable)
 
 
-def largest_batch(shape: ModelShape, cell: ServingCell, context_tokens: Any) -> Any:
+def largest_batch(
+    shape: ModelShape, cell: ServingCell, context_tokens: Any, usable_fraction: float | None = None
+) -> Any:
     """Sequences whose KV cache fits beside the weights (numbers only; 0 or less: the model does not fit)."""
-    free = table("memory")["usable_fraction"] * cell.memory_bytes - serving_memory_bytes(shape, cell, 0.0, context_tokens)
+    usable = table("memory")["usable_fraction"] if usable_fraction is None else usable_fraction
+    free = usable * cell.memory_bytes - serving_memory_bytes(shape, cell, 0.0, context_tokens)
     return free / kv_bytes_per_accelerator(shape, cell, 1.0, context_tokens)
 
 

@@ -40,15 +40,18 @@ class ServingConstants:
     layer_seconds: float
     moe_layer_seconds: float
     collective_seconds: float
+    routing_exponent: float
     sequence_seconds: float
     step_seconds: float
     stall_share: float
     prefill_layer_seconds: float
+    prefill_moe_excess: float
     first_token_seconds: float
     first_token_prefills: float
     first_token_queue: float
     first_token_queue_exponent: float
     first_token_steps: float
+    first_token_sequence_seconds: float
 
 
 @cache
@@ -58,12 +61,15 @@ def serving_constants() -> ServingConstants:
     return ServingConstants(**{f.name: float(values[f.name]) for f in fields(ServingConstants)})
 
 
-def distinct_experts(shape: ModelShape, tokens: Any) -> Any:
-    """Expected distinct experts per layer that `tokens` tokens touch: E (1 - (1 - k/E)^tokens), uniform routing.
+def distinct_experts(shape: ModelShape, tokens: Any, constants: ServingConstants | None = None) -> Any:
+    """Expected distinct experts per layer that `tokens` tokens touch: E (1 - (1 - k/E)^(tokens^r)).
 
-    Not log-log convex in `tokens`: inside a geometric program give `experts_read` (a monomial tangent of it) instead.
+    r = 1 is uniform routing; fitted r < 1 because tokens of one batch prefer the same experts. Not log-log convex in
+    `tokens`: inside a geometric program give `experts_read` (a monomial tangent of this) instead.
     """
-    return shape.expert_count * (1.0 - (1.0 - shape.experts_per_token / shape.expert_count) ** tokens)
+    c = constants or serving_constants()
+    missed = (1.0 - shape.experts_per_token / shape.expert_count) ** (tokens**c.routing_exponent)
+    return shape.expert_count * (1.0 - missed)
 
 
 def _reads(shape: ModelShape, cell: ServingCell, experts_read: Any, c: ServingConstants) -> Any:
@@ -85,9 +91,12 @@ def _products(shape: ModelShape, cell: ServingCell) -> Any:
 
 
 def _collectives(shape: ModelShape, cell: ServingCell, tokens: Any, c: ServingConstants) -> Any:
-    """Two ring all-reduces of tokens x hidden x 2 bytes per layer, plus the fixed time of each."""
-    shared = (cell.ranks - 1.0) / cell.ranks
-    payload = 4.0 * shared * tokens * shape.hidden / (c.link_efficiency * cell.link_bytes_per_second)
+    """Two ring all-reduces of tokens x hidden x 2 bytes per layer, plus the fixed time of each.
+
+    Under attention data parallelism each rank exchanges its own sequences only.
+    """
+    share = (cell.ranks - 1.0) / (cell.ranks * cell.attention_data_parallel)
+    payload = 4.0 * share * tokens * shape.hidden / (c.link_efficiency * cell.link_bytes_per_second)
     fixed = c.collective_seconds * np.minimum(cell.ranks - 1.0, 1.0)
     return 2.0 * shape.layers * (payload + fixed)
 
@@ -107,7 +116,7 @@ def decode_seconds(
     """
     c = constants or serving_constants()
     if experts_read is None:
-        experts_read = distinct_experts(shape, batch) if np.any(np.asarray(shape.expert_count) > 1) else 0.0
+        experts_read = distinct_experts(shape, batch, c) if np.any(np.asarray(shape.expert_count) > 1) else 0.0
     cache_bytes = kv_bytes_per_accelerator(shape, cell, batch, context_tokens)
     efficiency = c.flop_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
     step = (
@@ -117,25 +126,31 @@ def decode_seconds(
         + _collectives(shape, cell, batch, c)
         + c.layer_seconds * shape.layers
         + c.moe_layer_seconds * shape.moe_layers
-        + c.sequence_seconds * batch
+        + c.sequence_seconds * batch / cell.attention_data_parallel
         + c.step_seconds
     )
     return step * cell.framework_factor
 
 
 def prefill_seconds(
-    shape: ModelShape, cell: ServingCell, input_tokens: Any, constants: ServingConstants | None = None
+    shape: ModelShape,
+    cell: ServingCell,
+    input_tokens: Any,
+    prompts: Any = 1.0,
+    constants: ServingConstants | None = None,
 ) -> Any:
-    """Seconds to process one prompt alone: products, causal attention, weights read once, collectives, launches."""
+    """Seconds to process `prompts` prompts at once: products, causal attention, weights read once, collectives, launches."""
     c = constants or serving_constants()
     efficiency = c.prefill_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
-    pairs = 0.5 * input_tokens * input_tokens
+    tokens = prompts * input_tokens
+    pairs = 0.5 * tokens * input_tokens
     attention = shape.attention_flops_per_pair * pairs / (cell.ranks * cell.bf16_flops_per_second * c.prefill_efficiency)
+    routing = 1.0 + c.prefill_moe_excess * (shape.moe_layers / shape.layers)  # small ragged products, dispatch
     whole = (
-        input_tokens * _products(shape, cell) / efficiency
+        tokens * _products(shape, cell) * routing / efficiency
         + attention
         + _reads(shape, cell, shape.expert_count, c)
-        + _collectives(shape, cell, input_tokens, c)
+        + _collectives(shape, cell, tokens, c)
         + c.prefill_layer_seconds * shape.layers
     )
     return whole * cell.framework_factor
@@ -157,7 +172,7 @@ def tpot_seconds(
     """
     c = constants or serving_constants()
     step = decode_seconds(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read, c)
-    stall = batch * prefill_seconds(shape, cell, input_tokens, c) / (output_tokens * cell.pipeline_parallel)
+    stall = batch * prefill_seconds(shape, cell, input_tokens, constants=c) / (output_tokens * cell.pipeline_parallel)
     return step + c.stall_share * stall
 
 
@@ -172,14 +187,15 @@ def ttft_seconds(
 ) -> Any:
     """Mean seconds to the first token in a closed loop of `batch` users.
 
-    base + (p + q B^g) prefills + s decode steps: the prompt itself, those of users who start or return together, and
-    the steps of others in between. Waiting for free cache memory is not in it: see `largest_batch`.
+    base + r B + (p + q B^g) prefills + s decode steps: the prompt itself, those of users who start or return together, the
+    steps of others in between, and the host's work per request. Waiting for free cache memory is not in it: see `largest_batch`.
     """
     c = constants or serving_constants()
-    alone = prefill_seconds(shape, cell, input_tokens, c)
+    alone = prefill_seconds(shape, cell, input_tokens, constants=c)
     step = decode_seconds(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read, c)
     queue = c.first_token_prefills * alone + c.first_token_queue * alone * batch**c.first_token_queue_exponent
-    return c.first_token_seconds + queue + c.first_token_steps * step
+    host = c.first_token_seconds + c.first_token_sequence_seconds * batch
+    return (host + queue + c.first_token_steps * step) * cell.first_token_factor
 
 
 def seconds_per_output_token(

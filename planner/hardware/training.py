@@ -14,6 +14,9 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
+from planner.hardware.accelerators import accelerator
+from planner.hardware.cells import chip_compute_bytes
+from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import calibration
 
@@ -22,12 +25,16 @@ from planner.hardware.tables import calibration
 class TrainingConstants:
     """Fitted constants. Efficiencies are shares of the dense 16-bit peak; width exponents as in serving.
 
-    efficiency: dense model, 16-bit, few accelerators; moe_time_factor: how much longer MoE layers take than their
+    efficiency: dense model of 1e10 active parameters, 16-bit, few accelerators of 200 FLOP per byte of memory traffic;
+    intensity_exponent: time grows with (FLOP per byte / 200)^e, because attention, norms and optimiser run at memory speed;
+    size_exponent: time falls with (active parameters / 1e10)^-e, because wider products are better fed; moe_time_factor: how much longer MoE layers take than their
     FLOPs say; width_exponent: time ~ (operand bytes / 2)^width_exponent of the 16-bit time; scaling_share and
     scaling_exponent: extra time share c (G / 1000)^e; whole_run_factor: end-to-end over steady-state time.
     """
 
     efficiency: float
+    intensity_exponent: float
+    size_exponent: float
     width_exponent: float
     moe_time_factor: float
     full_recompute_factor: float
@@ -55,10 +62,37 @@ class TrainingCell:
     """
 
     bf16_flops_per_second: Any
+    memory_bytes_per_second: Any
     compute_bytes: Any = 2.0
     is_moe: Any = 0.0
     full_recompute: Any = 0.0
     bubble_share: Any = 0.0
+
+
+def training_cell(
+    accelerator_name: str,
+    precision_name: str = "bf16",
+    *,
+    is_moe: bool = False,
+    full_recompute: bool = False,
+    bubble_share: float = 0.0,
+) -> TrainingCell:
+    """The constants of one cell.
+
+    Raises:
+        UnknownName: no such accelerator or precision.
+        UnsupportedCombination: the accelerator lacks the precision.
+    """
+    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    numbers.peak_flops_per_second(chip)
+    return TrainingCell(
+        bf16_flops_per_second=chip.bf16_flops_per_second,
+        memory_bytes_per_second=chip.memory_bytes_per_second,
+        compute_bytes=chip_compute_bytes(numbers.compute, chip.flops_per_second),
+        is_moe=float(is_moe),
+        full_recompute=float(full_recompute),
+        bubble_share=bubble_share,
+    )
 
 
 def pipeline_bubble(pipeline_parallel: Any, micro_batches: Any, interleave: Any = 1.0) -> Any:
@@ -74,19 +108,29 @@ def training_flops(
     return 6.0 * active_parameters * token_count + attention
 
 
-def step_share(cell: TrainingCell, accelerator_count: Any, constants: TrainingConstants | None = None) -> Any:
-    """Time over (16-bit FLOP time at peak): 1/MFU as a posynomial of the accelerator count."""
+def step_share(
+    cell: TrainingCell, active_parameters: Any, accelerator_count: Any, constants: TrainingConstants | None = None
+) -> Any:
+    """Time over (16-bit FLOP time at peak): 1/MFU as a posynomial of active parameters and accelerator count."""
     c = constants or training_constants()
     base = (cell.compute_bytes / 2.0) ** c.width_exponent / c.efficiency
+    base = base * (cell.bf16_flops_per_second / cell.memory_bytes_per_second / 200.0) ** c.intensity_exponent
     base = base * c.moe_time_factor**cell.is_moe * c.full_recompute_factor**cell.full_recompute
-    return base * (1.0 + cell.bubble_share + c.scaling_share * (accelerator_count / 1000.0) ** c.scaling_exponent)
+    size = (active_parameters * 1e-10) ** -c.size_exponent
+    scaling = c.scaling_share * (accelerator_count * 1e-3) ** c.scaling_exponent
+    return base * size * (1.0 + cell.bubble_share + scaling)
 
 
 def tokens_per_second_per_accelerator(
-    cell: TrainingCell, flops_per_token: Any, accelerator_count: Any, constants: TrainingConstants | None = None
+    cell: TrainingCell,
+    flops_per_token: Any,
+    active_parameters: Any,
+    accelerator_count: Any,
+    constants: TrainingConstants | None = None,
 ) -> Any:
     """Steady-state training speed (numbers only)."""
-    return cell.bf16_flops_per_second / (flops_per_token * step_share(cell, accelerator_count, constants))
+    share = step_share(cell, active_parameters, accelerator_count, constants)
+    return cell.bf16_flops_per_second / (flops_per_token * share)
 
 
 def failure_loss(accelerator_count: Any, constants: TrainingConstants | None = None) -> Any:
@@ -107,37 +151,51 @@ def checkpoint_interval_seconds(accelerator_count: Any, constants: TrainingConst
 
 
 def accelerator_seconds(
-    cell: TrainingCell, flops: Any, accelerator_count: Any, constants: TrainingConstants | None = None
+    cell: TrainingCell,
+    active_parameters: Any,
+    flops: Any,
+    accelerator_count: Any,
+    constants: TrainingConstants | None = None,
 ) -> Any:
     """Accelerator-seconds of a whole run with restarts, evaluation and other stops."""
     c = constants or training_constants()
-    steady = flops / cell.bf16_flops_per_second * step_share(cell, accelerator_count, c)
-    return steady * c.whole_run_factor * (1.0 + failure_loss(accelerator_count, c))
+    steady = flops / cell.bf16_flops_per_second * step_share(cell, active_parameters, accelerator_count, c)
+    lost = failure_loss(accelerator_count, c)
+    return steady * c.whole_run_factor + steady * c.whole_run_factor * lost
 
 
 def training_seconds(
-    cell: TrainingCell, flops: Any, accelerator_count: Any, constants: TrainingConstants | None = None
+    cell: TrainingCell,
+    active_parameters: Any,
+    flops: Any,
+    accelerator_count: Any,
+    constants: TrainingConstants | None = None,
 ) -> Any:
-    """Wall-clock seconds of a whole run: a posynomial of FLOPs and accelerator count, falling ever slower in the latter."""
-    return accelerator_seconds(cell, flops, accelerator_count, constants) / accelerator_count
+    """Wall-clock seconds of a whole run: a posynomial of parameters, FLOPs and accelerator count."""
+    return accelerator_seconds(cell, active_parameters, flops, accelerator_count, constants) / accelerator_count
 
 
 def accelerator_hours(
-    cell: TrainingCell, flops: Any, accelerator_count: Any, constants: TrainingConstants | None = None
+    cell: TrainingCell,
+    active_parameters: Any,
+    flops: Any,
+    accelerator_count: Any,
+    constants: TrainingConstants | None = None,
 ) -> Any:
     """Accelerator-hours of a whole run."""
-    return accelerator_seconds(cell, flops, accelerator_count, constants) * (1.0 / 3600.0)
+    return accelerator_seconds(cell, active_parameters, flops, accelerator_count, constants) * (1.0 / 3600.0)
 
 
 def training_usd(
     cell: TrainingCell,
+    active_parameters: Any,
     flops: Any,
     accelerator_count: Any,
     price_usd_per_hour: Any,
     constants: TrainingConstants | None = None,
 ) -> Any:
     """US dollars of a whole run at a price per accelerator-hour."""
-    return accelerator_hours(cell, flops, accelerator_count, constants) * price_usd_per_hour
+    return accelerator_hours(cell, active_parameters, flops, accelerator_count, constants) * price_usd_per_hour
 
 
 def flops_of(shape: ModelShape, token_count: Any, sequence_tokens: Any = 4096.0) -> Any:

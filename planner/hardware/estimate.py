@@ -1,0 +1,118 @@
+"""Predictions for whole tables of configurations, as new columns in the order of the rows.
+
+`estimate_serving`, `estimate_energy` and `estimate_training` take the columns of published benchmark tables and give
+each prediction with the bounds of its 80 % interval, and `supported`: false, with blank (NaN) numbers, where the row
+cannot be run (unknown accelerator or model, precision the chip lacks, layout that does not divide, model that does not fit).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planner.hardware.columns import Columns, Floats
+from planner.hardware.energy import capped_power_watts
+from planner.hardware.intervals import Interval, interval_factors
+from planner.hardware.serving_estimate import ServingTimes, serving_times
+from planner.hardware.serving_points import ServingPoints, serving_points
+from planner.hardware.training import accelerator_hours, tokens_per_second_per_accelerator
+from planner.hardware.training_points import training_points
+
+_SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
+
+
+def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
+    """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`.
+
+    Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token is the
+    prefill of the batch) and of disaggregated sets (`mode` = disagg).
+
+    Raises:
+        InvalidInput: a needed column is absent, or columns differ in length.
+    """
+    points = serving_points(columns)
+    times = serving_times(points)
+    values = {
+        "ttft_seconds": times.ttft_seconds,
+        "tpot_seconds": times.tpot_seconds,
+        "output_tokens_per_second": times.output_tokens_per_second,
+    }
+    result: dict[str, list[Any]] = {}
+    for name, value in values.items():
+        lower, upper = _bounds(name, points.kind)
+        result |= _columns(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
+    return result | _supported(points.row_count, points.rows[times.fits])
+
+
+def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
+    """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts` (their sum).
+
+    Raises:
+        InvalidInput: a needed column is absent, or columns differ in length.
+    """
+    points = serving_points(columns)
+    times = serving_times(points)
+    power = serving_watts(points, times)
+    known = times.fits & np.isfinite(power)
+    result: dict[str, list[Any]] = {}
+    for name, value in (("joules_per_token", power / times.output_tokens_per_second), ("power_watts", power)):
+        factors = interval_factors(name)
+        picked = _pick(known, value, _constant(factors.lower, value), _constant(factors.upper, value))
+        result |= _columns(name, points.row_count, points.rows[known], *picked)
+    return result | _supported(points.row_count, points.rows[known])
+
+
+def serving_watts(points: ServingPoints, times: ServingTimes) -> Floats:
+    """Board power of all accelerators of each configuration, between idle and TDP."""
+    each = capped_power_watts(points.shape, points.cell, times.running)
+    watts: Floats = each * points.accelerators
+    return watts
+
+
+def estimate_training(columns: Columns) -> dict[str, list[Any]]:
+    """Adds `predicted_accelerator_hours` (whole runs; blank without tokens or FLOPs) and
+    `predicted_tokens_per_second_per_accelerator` (steady state).
+
+    Raises:
+        InvalidInput: a needed column is absent, or columns differ in length.
+    """
+    points = training_points(columns)
+    cell, active, count = points.cell, points.active_parameters, points.accelerators
+    speed = tokens_per_second_per_accelerator(cell, points.flops_per_token, active, count)
+    hours = accelerator_hours(cell, active, points.total_flops, count)
+    result: dict[str, list[Any]] = {}
+    for name, value in (("accelerator_hours", hours), ("tokens_per_second_per_accelerator", speed)):
+        factors = interval_factors(name)
+        bounds = (_constant(factors.lower, value), _constant(factors.upper, value))
+        result |= _columns(name, points.row_count, points.rows, value, *bounds)
+    return result | _supported(points.row_count, points.rows)
+
+
+def _constant(factor: float, like: Floats) -> Floats:
+    return np.full(len(like), factor)
+
+
+def _bounds(quantity: str, kinds: Any) -> tuple[Floats, Floats]:
+    """Interval factors row by row: each situation has its own errors."""
+    known: dict[str, Interval] = {k: interval_factors(quantity + suffix) for k, suffix in _SITUATION.items()}
+    return np.array([known[k].lower for k in kinds]), np.array([known[k].upper for k in kinds])
+
+
+def _pick(chosen: Any, *values: Floats) -> tuple[Floats, ...]:
+    return tuple(v[chosen] for v in values)
+
+
+def _columns(name: str, count: int, rows: Any, value: Floats, lower: Floats, upper: Floats) -> dict[str, list[Any]]:
+    full = {}
+    for suffix, part in (("", value), ("_lower", value * lower), ("_upper", value * upper)):
+        column = np.full(count, np.nan)
+        column[rows] = part
+        full[f"predicted_{name}{suffix}"] = column.tolist()
+    return full
+
+
+def _supported(count: int, rows: Any) -> dict[str, list[Any]]:
+    flags = np.zeros(count, dtype=bool)
+    flags[rows] = True
+    return {"supported": flags.tolist()}

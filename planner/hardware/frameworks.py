@@ -1,0 +1,41 @@
+"""Serving engines: how much slower or faster than the mean engine of the calibration, and how they keep the cache.
+
+The factors are fitted (`calibration.toml`, section `frameworks`) and multiply times; an unnamed or unknown engine has
+factor 1. `narrow_cache` engines keep the KV cache in 8 bits when the weights have 8 bits or fewer; `layer_split` engines
+spread layers, not tensors, over accelerators; a `batch_exponent` above 0 says that times grow so with the batch on top of
+the model (an engine that decodes sequences one after the other has nearly 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.hardware.tables import calibration, key
+
+
+@dataclass(frozen=True)
+class Framework:
+    """Multipliers of step times (`time_factor`) and of the time to first token (`first_token_factor`)."""
+
+    name: str = ""
+    time_factor: float = 1.0
+    first_token_factor: float = 1.0
+    narrow_cache: bool = False
+    layer_split: bool = False
+    batch_exponent: float = 0.0
+
+
+def framework(name: str = "") -> Framework:
+    """The engine of that name; the mean engine if the name is empty or not calibrated."""
+    known = {key(n): n for n in calibration("frameworks")}
+    if not name or key(name) not in known:
+        return Framework()
+    row = calibration("frameworks")[known[key(name)]]
+    return Framework(
+        known[key(name)],
+        float(row["time_factor"]),
+        float(row["first_token_factor"]),
+        bool(row.get("narrow_cache", False)),
+        bool(row.get("layer_split", False)),
+        float(row.get("batch_exponent", 0.0)),
+    )

@@ -1,0 +1,106 @@
+"""Serving predictions for parsed configurations, with the queue that forms when the cache is full.
+
+Three situations: a closed loop on one pool, one whole batch (no queue: prompt of all, then every step), and separate
+prefill and decode pools (Zhong et al. 2024, DistServe, 2401.09670), where prefills do not stall decoding.
+When the loop holds more users than the cache, the rest wait: users / throughput = wait + first token + answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from planner.hardware.columns import Floats
+from planner.hardware.memory import largest_batch, weight_bytes_per_accelerator
+from planner.hardware.serving import (
+    ServingConstants,
+    decode_seconds,
+    prefill_seconds,
+    serving_constants,
+    tpot_seconds,
+    ttft_seconds,
+)
+from planner.hardware.serving_points import ServingPoints
+from planner.hardware.tables import calibration, table
+
+
+@dataclass(frozen=True)
+class ServingTimes:
+    """Per configuration: mean TTFT and TPOT (seconds), output tokens per second of the whole deployment, sequences that
+    decode at once in one worker, and whether the model fits at all."""
+
+    ttft_seconds: Floats
+    tpot_seconds: Floats
+    output_tokens_per_second: Floats
+    running: Floats
+    fits: Any
+
+
+def serving_times(points: ServingPoints, constants: ServingConstants | None = None) -> ServingTimes:
+    """Vectorised prediction of all configurations."""
+    c = constants or serving_constants()
+    shape, cell, inputs, outputs = points.shape, points.cell, points.input_tokens, points.output_tokens
+    users = points.concurrency / points.decode_workers
+    context = inputs + 0.5 * outputs
+    capacity = largest_batch(shape, cell, context, table("memory")["tuned_usable_fraction"])
+    fits = weight_bytes_per_accelerator(shape, cell) < table("memory")["tuned_usable_fraction"] * cell.memory_bytes
+    batch = np.minimum(users, np.maximum(capacity, 1.0))
+    loop = (
+        ttft_seconds(shape, cell, batch, inputs, outputs, constants=c),
+        tpot_seconds(shape, cell, batch, inputs, outputs, constants=c),
+    )
+    step = decode_seconds(shape, cell, batch, context, constants=c)
+    whole = (prefill_seconds(shape, cell, inputs, batch, constants=c), step)
+    split = calibration("split_pools")
+    known = {n: np.where(points.workers_known, split[n], split[f"{n}_unknown"]) for n in ("time_factor", "first_token_factor")}
+    apart = (_split_ttft(points, step, c) * known["first_token_factor"], step * known["time_factor"])
+    kind = points.kind
+    ttft = np.where(kind == "batch", whole[0], np.where(kind == "split", apart[0], loop[0]))
+    tpot = np.where(kind == "batch", whole[1], np.where(kind == "split", apart[1], loop[1]))
+    waves = np.maximum(users / batch - 1.0, 0.0)
+    ttft = ttft + waves * (ttft + outputs * tpot)
+    throughput = points.concurrency * outputs / (ttft + outputs * tpot)
+    return ServingTimes(ttft, tpot, throughput, batch, fits)
+
+
+def _split_ttft(points: ServingPoints, step: Any, c: ServingConstants) -> Any:
+    """Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over."""
+    users = points.concurrency / points.prefill_workers
+    alone = prefill_seconds(points.shape, points.prefill_cell, points.input_tokens, constants=c)
+    queue = (c.first_token_prefills + c.first_token_queue * users**c.first_token_queue_exponent) * alone
+    host = c.first_token_seconds + c.first_token_sequence_seconds * users
+    return (host + queue + c.first_token_steps * step) * points.cell.first_token_factor
+
+
+def without_engine_factors(points: ServingPoints) -> ServingPoints:
+    """The same configurations on the mean engine (used while the factors themselves are fitted)."""
+    one = np.ones(len(points.rows))
+    plain = replace(points.cell, framework_factor=one, first_token_factor=one)
+    prefill = replace(points.prefill_cell, framework_factor=one, first_token_factor=one)
+    return replace(points, cell=plain, prefill_cell=prefill)
+
+
+def take(points: ServingPoints, chosen: Any) -> ServingPoints:
+    """A subset of the configurations (boolean mask or positions)."""
+
+    def pick(part: Any) -> Any:
+        return type(part)(**{name: values[chosen] for name, values in vars(part).items()})
+
+    return replace(
+        points,
+        rows=points.rows[chosen],
+        shape=pick(points.shape),
+        cell=pick(points.cell),
+        prefill_cell=pick(points.prefill_cell),
+        concurrency=points.concurrency[chosen],
+        input_tokens=points.input_tokens[chosen],
+        output_tokens=points.output_tokens[chosen],
+        decode_workers=points.decode_workers[chosen],
+        prefill_workers=points.prefill_workers[chosen],
+        accelerators=points.accelerators[chosen],
+        kind=points.kind[chosen],
+        workers_known=points.workers_known[chosen],
+        framework=points.framework[chosen],
+    )

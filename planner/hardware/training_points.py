@@ -1,0 +1,123 @@
+"""Training runs and steady-state speeds from the columns of published tables.
+
+A row names a model or gives its parameter counts (`n_params`, `n_active`), an accelerator, and what is known of layout,
+precision, sequence length and tokens; blanks take stated defaults. Rows that cannot be run keep a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planner.errors import PlanningError
+from planner.hardware.cells import stack
+from planner.hardware.columns import Columns, Floats, numbers, require_columns, text
+from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
+from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, training_cell
+
+_DEFAULT_SEQUENCE = 2048.0
+_DEFAULT_ACCELERATORS = 1024.0
+
+
+@dataclass(frozen=True)
+class TrainingPoints:
+    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
+
+    row_count: int
+    rows: Any
+    cell: TrainingCell
+    active_parameters: Floats
+    flops_per_token: Floats
+    total_flops: Floats
+    accelerators: Floats
+    reasons: dict[int, str]
+
+
+def training_points(columns: Columns) -> TrainingPoints:
+    """Parse a table (`InvalidInput` if the accelerator, or both model and parameter count, are absent)."""
+    require_columns(columns, "accelerator", "model|n_params")
+    chips, models, precisions = text(columns, "accelerator"), text(columns, "model"), text(columns, "precision")
+    total, active = numbers(columns, "n_params"), numbers(columns, "n_active")
+    sequence = numbers(columns, "seq_len", _DEFAULT_SEQUENCE)
+    count = numbers(columns, "n_accel", _DEFAULT_ACCELERATORS)
+    tokens, flops = numbers(columns, "tokens"), numbers(columns, "flops")
+    recompute, container = text(columns, "act_ckpt"), text(columns, "container")
+    layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "global_batch_seqs", "micro_batch")}
+    kept: list[tuple[Any, ...]] = []
+    reasons: dict[int, str] = {}
+    for i, chip in enumerate(chips):
+        try:
+            shape = _shape(models[i], total[i], active[i])
+            own = {n: v[i] for n, v in layout.items()}
+            _check_layout(own, count[i])
+            cell = training_cell(
+                chip,
+                _precision(precisions[i], container[i]),
+                is_moe=shape.is_moe,
+                full_recompute=recompute[i].lower() in ("true", "full"),
+                bubble_share=_bubble(own, count[i]),
+            )
+            per_token = float(flops_of(shape, 1.0, sequence[i]))
+            known = _flops(tokens[i] * per_token, flops[i])
+            kept.append((i, cell, shape.active_parameters, per_token, known, count[i]))
+        except PlanningError as error:
+            reasons[i] = error.message
+    column = [np.array([k[j] for k in kept], dtype=np.float64) for j in (2, 3, 4, 5)]
+    return TrainingPoints(
+        row_count=len(chips),
+        rows=np.array([k[0] for k in kept], dtype=np.intp),
+        cell=stack(TrainingCell, [k[1] for k in kept]),
+        active_parameters=column[0],
+        flops_per_token=column[1],
+        total_flops=column[2],
+        accelerators=column[3],
+        reasons=reasons,
+    )
+
+
+def _shape(name: str, total: float, active: float) -> ModelShape:
+    """Given counts win; then the named model; then a count in the name (`22B`)."""
+    if total > 0:
+        used = active if active > 0 else total
+        experts = 8.0 if used < 0.95 * total else 1.0
+        return hypothetical_shape(used, experts, total_parameters=total)
+    stated = re.search(r"(\d+(?:\.\d+)?)\s*([bm])\b", name.lower())
+    try:
+        return model_shape(re.sub(r"\s*(\(.*\)|pre-training)\s*", "", name))
+    except PlanningError:
+        if not stated:
+            raise
+    return hypothetical_shape(float(stated.group(1)) * (1e9 if stated.group(2) == "b" else 1e6))
+
+
+def _flops(counted: float, stated: float) -> float:
+    """FLOPs counted from tokens; the stated ones where tokens are blank or (words, examples, unnamed experts) cannot be meant."""
+    if np.isnan(counted) or stated / counted > 3.0 or counted / stated > 3.0:
+        return stated
+    return counted
+
+
+def _precision(stated: str, container: str) -> str:
+    """Blank means 16-bit, except in the NeMo container tables, whose recipes without a stated precision are FP8."""
+    if stated:
+        return stated.split(" (")[0]
+    return "fp8" if container else "bf16"
+
+
+def _check_layout(layout: dict[str, float], accelerators: float) -> None:
+    ranks = np.prod([max(1.0, np.nan_to_num(layout[n], nan=1.0)) for n in ("tp", "pp", "cp")])
+    if accelerators % ranks:
+        raise PlanningError(f"tp x pp x cp = {ranks:g} does not divide {accelerators:g} accelerators")
+
+
+def _bubble(layout: dict[str, float], accelerators: float) -> float:
+    """(p - 1)/(v m) where the layout is given, else 0."""
+    v = {n: float(np.nan_to_num(x, nan=0.0)) for n, x in layout.items()}
+    if v["pp"] <= 1 or v["global_batch_seqs"] <= 0:
+        return 0.0
+    ranks = max(v["tp"], 1.0) * v["pp"] * max(v["cp"], 1.0)
+    micro_batches = v["global_batch_seqs"] * ranks / (accelerators * max(v["micro_batch"], 1.0))
+    return float(pipeline_bubble(v["pp"], max(micro_batches, 1.0), max(v["vp"], 1.0)))
