@@ -1,0 +1,178 @@
+"""The server put together: store, workers, services, interceptors; started in order, stopped in reverse.
+
+SERVING is reported only once a worker is warm and the store answers. On a stop health turns to NOT_SERVING first, calls
+in flight get their time, operations are left for the next process to take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import structlog
+from google.longrunning import operations_grpc_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from apportion.v1 import hardware_service_pb2_grpc, laws_service_pb2_grpc, planning_service_pb2_grpc
+from server import VERSION
+from server.execution.operations import OperationRunner
+from server.execution.plan_cache import PlanCache
+from server.execution.pool import WorkerPool
+from server.interceptors.admission import Admission
+from server.interceptors.deadline import Deadline
+from server.interceptors.errors import Errors
+from server.interceptors.log import CallLog
+from server.interceptors.metrics import CallMetrics
+from server.interceptors.request_id import RequestId
+from server.services.hardware import HardwareService
+from server.services.laws import FitWork, LawsService
+from server.services.library import Library
+from server.services.operations import OperationsService
+from server.services.planning import FrontWork, PlanningService
+from server.settings import Settings, split_address
+from server.storage import migrate
+from server.storage.store import Store
+from server.telemetry.exposition import Exposition
+from server.telemetry.metrics import Metrics
+
+SERVICES = (
+    "apportion.v1.Laws",
+    "apportion.v1.Hardware",
+    "apportion.v1.Planning",
+    "google.longrunning.Operations",
+)
+_MAX_METADATA_BYTES = 16 << 10
+_SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the server really listens; `metrics_listen` is empty without metrics."""
+
+    listen: str
+    metrics_listen: str
+
+
+class Application:
+    """One server; `await start()`, then `await stop()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.metrics.build_info.labels(VERSION, platform.python_version(), grpc.__version__).set(1)
+        self._log = structlog.stdlib.get_logger("server")
+        self._health = health.aio.HealthServicer()
+        self._stopping = asyncio.Lock()
+        self._stopped = False
+
+    async def start(self) -> Addresses:
+        """Raises SchemaMismatch, OSError, OutOfTime."""
+        settings = self.settings
+        self._exposition = (
+            Exposition(settings.listen.metrics_listen, self.metrics) if settings.listen.metrics_listen else None
+        )
+        self._pool = WorkerPool(settings.execution, self.metrics)
+        warming = asyncio.ensure_future(self._pool.start())  # while the store is opened
+        try:
+            await asyncio.sleep(0)
+            self._store = self._open_store()
+            self._runner, server = self._build()
+            address = self._bind(server)
+            await self._set_health(_NOT_SERVING)
+            await server.start()
+            await warming
+        except BaseException:
+            warming.cancel()
+            await self._pool.close()
+            if self._exposition:
+                self._exposition.close()
+            raise
+        self._server = server
+        self._runner.start()
+        await self._set_health(_SERVING)
+        found = Addresses(address, self._exposition.address if self._exposition else "")
+        self._log.info("serving", listen=found.listen, metrics=found.metrics_listen, version=VERSION)
+        return found
+
+    async def stop(self) -> None:
+        """Stop gracefully; calls in flight get `drain_seconds`."""
+        async with self._stopping:
+            if self._stopped:
+                return
+            self._stopped = True
+            self._log.info("stopping")
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(self.settings.limits.drain_seconds)
+            await self._runner.stop()
+            await self._pool.close()
+            await asyncio.to_thread(self._store.close)
+            if self._exposition:
+                await asyncio.to_thread(self._exposition.close)
+            self._log.info("stopped")
+
+    def _open_store(self) -> Store:
+        store = Store(self.settings.store.url, self.metrics)
+        if self.settings.store.is_sqlite:
+            before = migrate.migrate(store.engine)
+            if before != migrate.HEAD:
+                found = f"schema {before}" if before else "empty"
+                self._log.info("store migrated", store=self.settings.store.masked, found=found, now=migrate.HEAD)
+        else:
+            migrate.require_head(store.engine)
+        return store
+
+    def _build(self) -> tuple[OperationRunner, grpc.aio.Server]:
+        limits, execution, metrics = self.settings.limits, self.settings.execution, self.metrics
+        library = Library(self._store)
+        kinds = {"FitLaw": FitWork(self._store), "ComputeFront": FrontWork(library, metrics)}
+        runner = OperationRunner(self._store, self._pool, execution, metrics, kinds)
+        server = grpc.aio.server(
+            interceptors=[
+                RequestId(),
+                CallMetrics(metrics),
+                CallLog(self.settings.log.slow_call_seconds),
+                Errors(),
+                Admission(limits.max_concurrent_calls, metrics),
+                Deadline(limits.default_deadline_seconds, limits.max_deadline_seconds),
+            ],
+            options=[
+                ("grpc.max_receive_message_length", limits.max_request_bytes),
+                ("grpc.max_send_message_length", 4 * limits.max_request_bytes),
+                ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+                ("grpc.max_concurrent_streams", 100),
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ],
+        )
+        laws = LawsService(self._store, self._pool, runner, library, metrics, limits.max_table_cells)
+        planning = PlanningService(
+            self._store, self._pool, runner, library, PlanCache(execution.plan_cache_entries), metrics
+        )
+        laws_service_pb2_grpc.add_LawsServicer_to_server(laws, server)
+        planning_service_pb2_grpc.add_PlanningServicer_to_server(planning, server)
+        hardware_service_pb2_grpc.add_HardwareServicer_to_server(HardwareService(limits.max_table_cells), server)
+        operations_grpc_pb2.add_OperationsServicer_to_server(OperationsService(self._store, runner), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if self.settings.listen.reflection:
+            reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        return runner, server
+
+    def _bind(self, server: grpc.aio.Server) -> str:
+        address = self.settings.listen.listen
+        try:
+            port = server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: {error}") from error
+        if not port:
+            raise OSError(f"cannot listen on {address}")
+        host, _ = split_address(address)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for service in ("", *SERVICES):
+            await self._health.set(service, status)

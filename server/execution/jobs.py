@@ -1,0 +1,146 @@
+"""What workers can do: functions from serialised requests to serialised answers, without state between calls.
+
+A fitted law travels with the job; its parsed form is kept by content, so that a planner that keys compiled problems on
+the law object finds them again.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from google.rpc import status_pb2
+
+from apportion.v1 import laws_service_pb2, planning_service_pb2, table_pb2
+from planner import allocation, fitting
+from planner.errors import PlanningError
+from planner.laws import Law, form_class, law
+from server import names
+from server.convert import errors, plans, problems
+from server.convert import laws as law_messages
+from server.convert.runs import to_runs
+from server.execution.attachments import unpack_law
+
+Parts = tuple[bytes, ...]
+_log = logging.getLogger("server.jobs")
+_DEFAULT_DRAWS = 1000
+_FIT_FIELDS = {"runs": "run_set", "where": "filter", "mapping": "column_variables", "bootstrap": "bootstrap_draw_count"}
+_attachments: contextvars.ContextVar[Mapping[str, bytes]] = contextvars.ContextVar("attachments")
+
+
+def run(name: str, request: bytes, attachments: Mapping[str, bytes]) -> tuple[Parts, bytes]:
+    """(parts of the answer, b"") or ((), serialised status)."""
+    _attachments.set(attachments)
+    try:
+        return JOBS[name](request), b""
+    except PlanningError as error:
+        status = errors.to_status(error)
+    except Exception as error:
+        identity = secrets.token_hex(4)
+        _log.error("internal error in job %s (id %s)", name, identity, exc_info=error)
+        status = errors.masked(identity)
+    return (), status.SerializeToString()
+
+
+def warm() -> str:
+    """Solve one plan, so that imports and compilation are done; returns what went wrong, if anything did."""
+    request = planning_service_pb2.PlanTrainingRequest(training_flops=1e22)
+    parts, status = run("PlanTraining", request.SerializeToString(), {})
+    return "" if parts else status_pb2.Status.FromString(status).message
+
+
+def plan_training(serialised: bytes) -> Parts:
+    request = planning_service_pb2.PlanTrainingRequest.FromString(serialised)
+    return _explained(allocation.plan_training(problems.to_training(request, _law)))
+
+
+def plan_deployment(serialised: bytes) -> Parts:
+    request = planning_service_pb2.PlanDeploymentRequest.FromString(serialised)
+    return _explained(allocation.plan_deployment(problems.to_deployment(request)))
+
+
+def plan_lifecycle(serialised: bytes) -> Parts:
+    request = planning_service_pb2.PlanLifecycleRequest.FromString(serialised)
+    return _explained(allocation.plan_lifecycle(problems.to_lifecycle(request, _law)))
+
+
+def compute_front(serialised: bytes) -> Parts:
+    request = planning_service_pb2.ComputeFrontRequest.FromString(serialised)
+    front = allocation.compute_front(problems.to_front_problem(request, _law))
+    return (plans.to_front(front).SerializeToString(),)
+
+
+def check_front(serialised: bytes) -> Parts:
+    """Whether a front can be asked for at all: the same errors, no work."""
+    problems.to_front_problem(planning_service_pb2.ComputeFrontRequest.FromString(serialised), _law)
+    return (b"",)
+
+
+def check_fit(serialised: bytes) -> Parts:
+    """Whether the runs allow the fit at all: the same errors, no work."""
+    request = laws_service_pb2.FitLawRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        if request.group_column:
+            runs.column(request.group_column)
+        fitting.observe(runs, form_class(request.form), where=options["where"], mapping=options["mapping"])
+    return (b"",)
+
+
+def fit_law(serialised: bytes) -> Parts:
+    """(Law without draws, LawDraws, NumberCells of residuals)."""
+    request = laws_service_pb2.FitLawRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        fitted = fitting.fit_law(
+            runs,
+            request.form,
+            name=names.identity(names.LAWS, request.law_id, "law_id"),
+            bootstrap=request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else _DEFAULT_DRAWS,
+            seed=request.seed,
+            **options,
+        )
+    return (
+        law_messages.to_law(fitted).SerializeToString(),
+        law_messages.to_draws(fitted).SerializeToString(),
+        law_messages.to_residuals(fitted).SerializeToString(),
+    )
+
+
+def _fit_arguments(request: laws_service_pb2.FitLawRequest) -> tuple[fitting.Runs, dict[str, Any]]:
+    runs = to_runs(table_pb2.Table.FromString(_attachments.get()[request.run_set]))
+    options: dict[str, Any] = {"where": request.filter or None, "mapping": dict(request.column_variables) or None}
+    if request.group_column:
+        options["group"] = request.group_column
+    return runs, options
+
+
+def _explained(plan: allocation.Plan) -> Parts:
+    return (plans.to_plan(plan, allocation.explain(plan)).SerializeToString(),)
+
+
+def _law(name: str) -> Law:
+    """A law by name: one that came with the job, else a published one."""
+    identity = names.identity(names.LAWS, name, "law")
+    stored = _attachments.get().get(names.full(names.LAWS, identity))
+    return _parsed(stored) if stored is not None else law(identity)
+
+
+@lru_cache(maxsize=256)
+def _parsed(attachment: bytes) -> Law:
+    return law_messages.from_law(*unpack_law(attachment))
+
+
+JOBS: Mapping[str, Callable[[bytes], Parts]] = {
+    "PlanTraining": plan_training,
+    "PlanDeployment": plan_deployment,
+    "PlanLifecycle": plan_lifecycle,
+    "ComputeFront": compute_front,
+    "CheckFront": check_front,
+    "CheckFit": check_fit,
+    "FitLaw": fit_law,
+}

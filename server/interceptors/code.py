@@ -1,0 +1,17 @@
+"""The status code that a call was ended with."""
+
+from __future__ import annotations
+
+import grpc
+
+from server.interceptors.around import Context
+
+_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def code_of(context: Context) -> grpc.StatusCode:
+    """The code set on the context; UNKNOWN if none was (grpc answers so to an exception that nobody caught)."""
+    code = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code
+    return _BY_NUMBER.get(code, grpc.StatusCode.UNKNOWN) if code else grpc.StatusCode.UNKNOWN

@@ -1,0 +1,53 @@
+"""Predictions over a table of points: in pieces, so that many points times many draws fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from apportion.v1 import table_pb2
+from planner.errors import InvalidInput, Violation, require
+from planner.fitting import columns_of_variables
+from planner.laws import Law, Prediction
+from server.convert import tables
+from server.convert.runs import to_runs
+
+_VALUES_AT_ONCE = 4_000_000
+
+
+def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level: float) -> table_pb2.Table:
+    """The points with their predicted loss, its interval, and the extrapolation ratio.
+
+    Raises InvalidInput for variables that are missing, text or not positive; UnknownName for mapped columns.
+    """
+    runs = to_runs(points)
+    columns = columns_of_variables(runs, mapping)
+    wanted = [v for v in (*law.form.variables, "training_flops") if v in columns]
+    texts = [columns[v] for v in wanted if runs.column(columns[v]).is_text]
+    require(*(Violation(f"points.columns[{name}]", "text", "a column of numbers") for name in texts))
+    values = {v: runs.column(columns[v]).numbers for v in wanted if v in law.form.variables}
+    pieces: list[Prediction] = []
+    step = max(1, _VALUES_AT_ONCE // (1 if law.draws is None else len(law.draws)))
+    for start in range(0, runs.row_count, step):
+        pieces.append(_predict(law, {v: x[start : start + step] for v, x in values.items()}, level, columns))
+    answer = table_pb2.Table()
+    answer.CopyFrom(points)
+    for name, part in (
+        ("predicted_loss", [p.loss for p in pieces]),
+        ("predicted_loss_lower", [p.lower for p in pieces]),
+        ("predicted_loss_upper", [p.upper for p in pieces]),
+        ("extrapolation_ratio", [p.extrapolation_ratio for p in pieces]),
+    ):
+        tables.add_column(answer, name, np.concatenate([np.atleast_1d(x) for x in part]))
+    return answer
+
+
+def _predict(
+    law: Law, values: Mapping[str, np.ndarray], level: float, columns: Mapping[str, str]
+) -> Prediction:
+    try:
+        return law.predict(values, level)
+    except InvalidInput as error:
+        named = {v: f"points.columns[{columns.get(v, v)}]" for v in law.form.variables}
+        raise InvalidInput(*(Violation(named.get(v.field, v.field), v.value, v.allowed) for v in error.violations)) from error

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus and one line of log for each call."""
