@@ -59,12 +59,13 @@ def _bounds(program: Program, multipliers: Array, source: int, normalised: Array
         slopes = nu @ matrix
         box = float(np.minimum(slopes * program.lower, slopes * program.upper).sum())
         constant = entropy + float(masses @ np.log(masses)) + box
-        bounds[cells] = program.log_coefficients[np.ix_(cells, used)] @ nu[used] + constant
+        coefficients = program.finite_coefficients
+        bounds[cells] = (coefficients if len(cells) == program.cells else coefficients[cells]) @ nu + constant
     return bounds
 
 
 def _keep_slopes(program: Program, multipliers: Array, here: Array, there: Array) -> Array:
-    """ν of terms whose exponent differs in the other cell, rescaled to keep r; the block's constant term compensates."""
+    """ν of terms whose exponent differs in the other cell, rescaled to keep r; the constant term compensates."""
     moved = multipliers
     for term in {term for term, _ in program.varying}:
         columns = np.flatnonzero(here[term])

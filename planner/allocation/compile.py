@@ -101,7 +101,7 @@ def solve_cell(program: Program, cell: int, *, phase_one: bool = False) -> RawSo
     compiled = _compiled(program, cell, phase_one)
     answer = compiled.solve(program, cell, "CLARABEL")
     if answer.x is None and answer.status not in ("infeasible", "infeasible_inaccurate"):
-        answer = compiled.solve(program, cell, "SCS", eps=1e-8)
+        answer = compiled.solve(program, cell, "SCS", eps=1e-7, max_iters=5000)
     return answer
 
 

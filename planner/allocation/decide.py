@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ COSTS = ("lifetime_usd", "training_usd", "training_hours", "training_flops")
 TIGHTENING_ROUNDS = 8
 FIRST_WIDTH, NARROWING = 0.6, 4.0  # of the cluster of tangents, and how it closes in
 TIGHT = 1e-9
-OPTIMAL_GAP = 1e-3  # a certified gap beyond this is called feasible, not optimal
+OPTIMAL_GAP = 5e-3  # the price of whole counts may reach this; beyond it a plan is called feasible, not optimal
 FEASIBLE = 1e-6
 
 
@@ -117,7 +117,7 @@ def _cheapest(
 ) -> SearchResult:
     """The cheapest cells for what is decided already, within the usual time unless that is too short."""
     decided = {
-        name: (float(np.exp(v) * (1 - 1e-9)), float(np.exp(v) * (1 + 1e-9)))
+        name: float(np.exp(v))
         for name, v in zip(program.variables, relaxed.x, strict=True)
         if name not in ("accelerator_count", "training_seconds", "batch_size")
     }
@@ -128,19 +128,22 @@ def _cheapest(
     usual = {**kept, "training_hours": assumed("training", "deadline_hours")}
     timed = "training_hours" in limits
     for wanted, bounded in [(cost, kept)] if timed else [(cost, usual), ("training_hours", kept)]:
-        narrowed = model.program(wanted, bounded).with_bounds(decided).select(same_law)
+        narrowed = model.program(wanted, bounded).fix(decided).select(same_law)
         result = search(narrowed, keep=keep)
         solves += result.solve_count
         if result.best:
             break
-    best = tuple(_renumber(s, int(same_law[s.cell])) for s in result.best)
+    best = tuple(_whole_point(s, int(same_law[s.cell]), narrowed, program, decided) for s in result.best)
     return SearchResult(best, result.lower_bound, solves, result.cell_count, result.obstacle, result.unproven)
 
 
-def _renumber(solution: CellSolution, cell: int) -> CellSolution:
-    return CellSolution(
-        cell, solution.x, solution.multipliers, solution.value, solution.lower_bound, solution.violation
-    )
+def _whole_point(
+    solution: CellSolution, cell: int, fixed: Program, program: Program, settled: Mapping[str, float]
+) -> CellSolution:
+    """A solution of a program with settled variables as a point of the whole program, in its own cell."""
+    known = dict(zip(fixed.variables, solution.x, strict=True))
+    x = np.array([known[n] if n in known else math.log(settled[n]) for n in program.variables])
+    return replace(solution, cell=cell, x=x)
 
 
 def _whole(model: Model, program: Program, chosen: CellSolution, cost: str) -> tuple[CellSolution, int]:
@@ -161,10 +164,12 @@ def _whole(model: Model, program: Program, chosen: CellSolution, cost: str) -> t
         options.append([unit * n for n in sorted(near)])
     candidates, solves = [], 0
     for counts in itertools.product(*options):
-        fixed = {n: (float(c), float(c)) for n, c in zip(names, counts, strict=True)}
-        solution = solve(single.with_bounds(fixed), 0)
+        settled = {n: float(c) for n, c in zip(names, counts, strict=True)}
+        fixed = single.fix(settled)
+        solution = solve(fixed, 0)
         solves += 1
         if solution is not None and solution.violation <= 1e-8:
+            solution = _whole_point(solution, chosen.cell, fixed, program, settled)
             values = dict(zip(program.variables, np.exp(solution.x), strict=True))
             candidates.append((round(solution.value, 9), model.evaluate(chosen.cell, values)[cost], solution))
     if not candidates:

@@ -61,21 +61,58 @@ class Program:
     @cached_property
     def groups(self) -> tuple[NDArray[np.intp], ...]:
         """Cells that share a pattern of terms and all exponents, group by group."""
-        rows = np.hstack([np.isfinite(self.log_coefficients), self.varying_values])
-        _, label = np.unique(rows, axis=0, return_inverse=True)
+        rows = np.hstack([np.isfinite(self.log_coefficients), self.varying_values.view(np.int64)]).astype(np.int64)
+        weights = np.random.default_rng(0).integers(1, 2**62, rows.shape[1], dtype=np.int64)
+        _, label = np.unique(rows @ weights, return_inverse=True)  # integer sums wrap, but are equal for equal rows
         return tuple(np.flatnonzero(label == g) for g in range(int(label.max()) + 1))
+
+    @cached_property
+    def finite_coefficients(self) -> Array:
+        """Log coefficients with zeros for absent terms, for products with multipliers that are zero there."""
+        return np.where(np.isfinite(self.log_coefficients), self.log_coefficients, 0.0)
 
     def select(self, cells: NDArray[np.intp]) -> Program:
         """The program of some of the cells."""
         return replace(self, log_coefficients=self.log_coefficients[cells], varying_values=self.varying_values[cells])
 
-    def with_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> Program:
-        """The same program with other bounds (natural units) on some variables."""
-        lower, upper = self.lower.copy(), self.upper.copy()
-        for name, (low, high) in bounds.items():
-            column = self.variables.index(name)
-            lower[column], upper[column] = np.log(low), np.log(high)
-        return replace(self, lower=lower, upper=upper)
+    def fix(self, values: Mapping[str, float]) -> Program:
+        """The program with some variables settled (natural units): smaller, and exact at these values.
+
+        Constraints that no longer depend on any variable are dropped where every cell meets them (to 1e-6).
+        """
+        settled = {self.variables.index(name): float(np.log(value)) for name, value in values.items()}
+        shift = sum((self.exponents[:, j] * x for j, x in settled.items()), np.zeros(len(self.block_of)))
+        coefficients = self.log_coefficients + shift
+        kept = []
+        for index, (term, column) in enumerate(self.varying):
+            if column in settled:
+                coefficients[:, term] += self.varying_values[:, index] * settled[column]
+            else:
+                kept.append(index)
+        free = [j for j in range(len(self.variables)) if j not in settled]
+        moving = {term for term, column in self.varying if column in free}
+        constant = ~self.exponents[:, free].any(axis=1) & ~np.isin(np.arange(len(self.block_of)), list(moving))
+        blocks = [0]
+        for i in range(1, len(self.blocks)):
+            rows = self.rows(i)
+            if not constant[rows].all() or np.exp(coefficients[:, rows]).sum(axis=1).max() > 1.0 + 1e-6:
+                blocks.append(i)
+        terms = np.flatnonzero(np.isin(self.block_of, blocks))
+        renumbered = {int(k): row for row, k in enumerate(terms)}
+        stays = [index for index in kept if self.varying[index][0] in renumbered]
+        return replace(
+            self,
+            variables=tuple(self.variables[j] for j in free),
+            lower=self.lower[free],
+            upper=self.upper[free],
+            blocks=tuple(self.blocks[i] for i in blocks),
+            block_of=np.searchsorted(blocks, self.block_of[terms]),
+            log_coefficients=coefficients[:, terms],
+            exponents=self.exponents[np.ix_(terms, free)],
+            varying=tuple((renumbered[self.varying[i][0]], free.index(self.varying[i][1])) for i in stays),
+            varying_values=self.varying_values[:, stays],
+            powers=self.powers[blocks],
+        )
 
 
 def build(
