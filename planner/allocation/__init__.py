@@ -2,6 +2,7 @@
 
 from planner.allocation.deployment import plan_deployment
 from planner.allocation.explain import explain
+from planner.allocation.front import compute_front
 from planner.allocation.lifecycle import plan_lifecycle
 from planner.allocation.plan import Decision, Estimate, Front, Kind, Outcome, Plan
 from planner.allocation.problem import (
@@ -27,6 +28,7 @@ __all__ = [
     "Plan",
     "TrainingProblem",
     "Workload",
+    "compute_front",
     "explain",
     "plan_deployment",
     "plan_lifecycle",

@@ -1,0 +1,254 @@
+"""Fronts: plans that nothing dominates, over two to four metrics, every point with its own certificate.
+
+A point of the front answers a Pascoletti–Serafini query (Pascoletti & Serafini 1984): from a reference u in log metric
+space go along r until the first plan, min t s.t. F_i <= u_i t^{r_i}. That is one more geometric program over the same
+cells, so it is found and proven by the same search; unlike weighted sums it reaches every point, also across cells. The
+multipliers of each query bound what any plan can reach for every other u, which proves regions of the box empty.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.allocation.assumptions import assumed
+from planner.allocation.certify import lower_bounds
+from planner.allocation.decide import Decided, Refused
+from planner.allocation.infeasible import explain_refusal
+from planner.allocation.lifecycle import lifecycle_limits, lifecycle_model, require_workload
+from planner.allocation.model import Model
+from planner.allocation.plan import Certificate, Front, Kind, Outcome, SearchEffort
+from planner.allocation.problem import FrontProblem
+from planner.allocation.program import Program, build
+from planner.allocation.provenance import hardware_revision, law_provenance, versions
+from planner.allocation.report import default_deadline, plan_of
+from planner.allocation.search import CellSolution, DualPool, search
+from planner.allocation.training import TIMED
+from planner.errors import InvalidInput, Violation
+from planner.laws import Caution
+from planner.posynomial import Posynomial, variable
+
+Array = NDArray[np.float64]
+CHEAPEST_SHARE = 1e-3  # the cheap end of a front that bounds no loss: this share of the dear end's cost
+PROBES = 4000
+SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where the front is looked for: ideal and nadir in log metric space, and the limits that bound it."""
+
+    ideal: Array
+    nadir: Array
+    limits: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """No plan has all metrics below v (log) when `value + slope · (u0 - v)` is positive along r."""
+
+    value: float
+    slope: Array
+    reference: Array
+
+
+def compute_front(problem: FrontProblem) -> Front:
+    """The front of a lifecycle problem; INFEASIBLE is an answer.
+
+    Raises InvalidInput where the problem leaves an objective without a bound, or a metric cannot be computed.
+    """
+    started = time.perf_counter()
+    question, names = problem.problem, problem.objectives
+    limits = lifecycle_limits(question)
+    require_workload(question, (*names, *limits))
+    warnings: tuple[Caution, ...] = ()
+    if question.workload and not any(name in limits for name in TIMED) and "training_hours" not in names:
+        limits["training_hours"] = float(assumed("training", "deadline_hours"))
+        warnings = (default_deadline(),)
+    model = lifecycle_model(question)
+    if model.loss.constraints:
+        allowed = "a law without repeated data: a front over tangents is not exact"
+        raise InvalidInput(Violation("law", question.law.name, allowed))
+    found, solves = _box(model, names, limits)
+    provenance = {**law_provenance(question.law), **versions(), "hardware_revision": hardware_revision()}
+    if isinstance(found, Refused):
+        conflicts, relaxation, extra = explain_refusal(found, limits)
+        effort = SearchEffort(model.product.cells, solves + extra, time.perf_counter() - started)
+        return Front(
+            names,
+            Outcome.INFEASIBLE,
+            warnings=warnings,
+            provenance=provenance,
+            conflicts=conflicts,
+            relaxation=relaxation,
+            search=effort,
+        )
+    if "loss" in names and "loss" not in limits:
+        share = f"{found.limits['loss']:.4g}, what {CHEAPEST_SHARE:g} of the largest cost buys"
+        warnings = (*warnings, Caution("FRONT_RANGE", f"no loss limit was given: the front stops at a loss of {share}"))
+    points, cuts, extra = _query(model, names, found, problem.point_count)
+    solves += extra
+    kept = _undominated(points, names)[: problem.point_count]
+    plans = tuple(
+        plan_of(Kind.LIFECYCLE, p, ", ".join(names), {}, started, over_law_draws=False) for p in _spread(kept, names)
+    )
+    effort = SearchEffort(model.product.cells, solves, time.perf_counter() - started)
+    gap = _hypervolume_gap(plans_log(kept, names), cuts, found)
+    return Front(names, Outcome.OPTIMAL, plans, gap, warnings, provenance, search=effort)
+
+
+def _box(model: Model, names: tuple[str, ...], limits: dict[str, float]) -> tuple[Box | Refused, int]:
+    """Ideal and nadir: every metric minimised in turn within the limits, the others read off there (pay-off table)."""
+    bounded, solves = dict(limits), 0
+    if "loss" in names and "loss" not in limits:
+        if not set(limits) - {"tpot_seconds", "ttft_seconds", "parameter_count", "token_count"}:
+            raise InvalidInput(
+                Violation("limits", ", ".join(limits) or "none", "a budget or deadline that bounds the loss")
+            )
+        best = search(model.program("loss", limits))
+        solves += best.solve_count
+        if not best.best:
+            return Refused(model, best.obstacle, best.solve_count), solves
+        at_best = _metrics(model, best.best[0], model.program("loss", limits))
+        costs = [n for n in (*limits, *names) if n not in ("loss", "tpot_seconds", "ttft_seconds")]
+        cheap = search(model.program("loss", {**limits, costs[0]: at_best[costs[0]] * CHEAPEST_SHARE}))
+        solves += cheap.solve_count
+        bounded["loss"] = math.exp(cheap.best[0].value) if cheap.best else at_best["loss"] * 2.0
+    elif "loss" not in limits:
+        raise InvalidInput(
+            Violation("objectives", ", ".join(names), "loss among them, or a max_loss that all points keep")
+        )
+    table = []
+    for name in names:
+        program = model.program(name, bounded)
+        result = search(program)
+        solves += result.solve_count
+        if not result.best:
+            return Refused(model, result.obstacle, result.solve_count), solves
+        metrics = _metrics(model, result.best[0], program)
+        metrics[name] = math.exp(result.best[0].value)
+        table.append([math.log(metrics[n]) for n in names])
+    payoff = np.array(table)
+    return Box(payoff.min(axis=0), np.maximum(payoff.max(axis=0), payoff.min(axis=0) + 1e-6), bounded), solves
+
+
+def _metrics(model: Model, solution: CellSolution, program: Program) -> dict[str, float]:
+    return model.evaluate(solution.cell, dict(zip(program.variables, np.exp(solution.x), strict=True)))
+
+
+def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[list[Decided], list[Cut], int]:
+    """Answer one query from each reference point, all along the diagonal of the box."""
+    reach = box.nadir - box.ideal
+    pool = DualPool()
+    points: list[Decided] = []
+    cuts: list[Cut] = []
+    solves = 0
+    for weights in _references(len(names), count):
+        reference = box.ideal + weights * reach
+        program = _line_program(model, names, box, reference, reach)
+        result = search(program, pool=pool)
+        solves += result.solve_count
+        if not result.best:
+            continue
+        best = result.best[0]
+        bound = float(lower_bounds(program, best.multipliers, best.cell).min())
+        masses = np.array(
+            [best.multipliers[program.rows(1 + i)].sum() * program.powers[1 + i] for i in range(len(names))]
+        )
+        cuts.append(Cut(bound, masses, reference))
+        points.append(_decided(model, names, best, program, result.lower_bound, reach))
+        if len(_undominated(points, names)) >= count:
+            break
+    return points, cuts, solves
+
+
+def _references(dimensions: int, count: int) -> list[Array]:
+    """Points spread over the simplex Σ w = 1 shifted to the box's diagonal plane; coarse lattices first, then finer ones."""
+    found: list[Array] = []
+    seen: set[tuple[float, ...]] = set()
+    divisions = 1
+    while len(found) < 3 * count and divisions < 400:
+        for bars in combinations(range(divisions + dimensions - 1), dimensions - 1):
+            edges = (-1, *bars, divisions + dimensions - 1)
+            weights = np.diff(edges) - 1.0
+            point = weights / divisions
+            key = tuple(np.round(point, 9))
+            if key not in seen:
+                seen.add(key)
+                found.append(point - 1.0 / dimensions)
+        divisions *= 2
+    return found
+
+
+def _line_program(model: Model, names: tuple[str, ...], box: Box, reference: Array, reach: Array) -> Program:
+    """min t s.t. F_i <= exp(u_i) t^{r_i}; the powers of t are parameters, so all queries share one compiled problem."""
+    t = variable("t")
+    aims: dict[str, Posynomial] = {
+        f"aim_{name}": model.metrics[name] / (math.exp(u) * t ** np.array([r]))
+        for name, u, r in zip(names, reference, reach, strict=True)
+    }
+    limits = {name: model.metrics[name] / limit for name, limit in box.limits.items()}
+    variables = {**model.variables, "t": (1e-6, 1e6)}
+    return build(variables, t, {**aims, **limits, **model.structure}, model.product.cells)
+
+
+def _decided(
+    model: Model, names: tuple[str, ...], best: CellSolution, program: Program, bound: float, reach: Array
+) -> Decided:
+    values = dict(zip(program.variables, (float(v) for v in np.exp(best.x)), strict=True))
+    values.pop("t")
+    metrics = model.evaluate(best.cell, values)
+    gap = max(best.value - bound, 0.0) * float(reach.max())
+    certificate = Certificate(
+        relative_gap=math.expm1(gap),
+        feasible=best.violation <= SAME,
+        method="no plan is better in every objective by more than the gap: geometric-programming weak duality over all "
+        f"{model.product.cells} configurations",
+        lower_bound=math.exp(bound),
+        objective_value=math.exp(best.value),
+        max_violation=max(best.violation, 0.0),
+    )
+    return Decided(model, best.cell, values, metrics, certificate, best, program, (), names[0], 0)
+
+
+def plans_log(points: list[Decided], names: tuple[str, ...]) -> Array:
+    """Log metrics of the points, (points, objectives)."""
+    return np.log(np.array([[p.metrics[n] for n in names] for p in points])).reshape(-1, len(names))
+
+
+def _undominated(points: list[Decided], names: tuple[str, ...]) -> list[Decided]:
+    """Points that no other point equals or beats everywhere."""
+    logs = plans_log(points, names)
+    kept: list[int] = []
+    for i, v in enumerate(logs):
+        others = np.delete(logs, i, axis=0)
+        beaten = np.all(others <= v + SAME, axis=1) & np.any(others < v - SAME, axis=1)
+        twin = any(np.all(np.abs(logs[k] - v) <= SAME) for k in kept)
+        if not beaten.any() and not twin:
+            kept.append(i)
+    return [points[i] for i in kept]
+
+
+def _spread(points: list[Decided], names: tuple[str, ...]) -> list[Decided]:
+    """The points in the order of their first metric."""
+    return sorted(points, key=lambda p: p.metrics[names[0]])
+
+
+def _hypervolume_gap(logs: Array, cuts: list[Cut], box: Box) -> float:
+    """Share of the box (log units) that is neither dominated by a point nor proven out of reach; sampled."""
+    if not len(logs):
+        return 1.0
+    generator = np.random.default_rng(0)
+    probes = generator.uniform(box.ideal, box.nadir, size=(PROBES, len(box.ideal)))
+    settled = np.zeros(PROBES, dtype=bool)
+    for v in logs:
+        settled |= np.all(probes >= v, axis=1)
+    for cut in cuts:
+        settled |= cut.value - (probes - cut.reference) @ cut.slope > 0
+    return float(1.0 - settled.mean())
