@@ -79,7 +79,7 @@ $(BIN)/python:
 # Both distributions, editable, at the versions of constraints.txt.
 $(VENV)/.ready: $(DISTRIBUTIONS) | $(BIN)/python
 	@echo "setting up $(VENV): about 500 MB, two or three minutes the first time"
-	$(PIP) --editable './clients[all]' --editable '.[runs]'
+	$(PIP) --editable './clients[charts]' --editable .
 	touch $@
 
 $(VENV)/.ready-for-tests: $(VENV)/.ready
