@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 
 from apportion.v1 import hardware_service_pb2_grpc, laws_service_pb2_grpc, planning_service_pb2_grpc
 from server import VERSION
-from server.execution.operations import OperationRunner
+from server.execution.operations import OperationRunner, Work
 from server.execution.plan_cache import PlanCache
 from server.execution.pool import WorkerPool
 from server.interceptors.admission import Admission
@@ -35,6 +35,7 @@ from server.services.operations import OperationsService
 from server.services.planning import FrontWork, PlanningService
 from server.settings import Settings, split_address
 from server.storage import migrate
+from server.storage.schema import HEAD
 from server.storage.store import Store
 from server.telemetry.exposition import Exposition
 from server.telemetry.metrics import Metrics
@@ -75,7 +76,7 @@ class Application:
         self._exposition = (
             Exposition(settings.listen.metrics_listen, self.metrics) if settings.listen.metrics_listen else None
         )
-        self._pool = WorkerPool(settings.execution, self.metrics)
+        self._pool = WorkerPool(settings.execution, self.metrics, settings.log.log_level)
         warming = asyncio.ensure_future(self._pool.start())  # while the store is opened
         try:
             await asyncio.sleep(0)
@@ -118,9 +119,9 @@ class Application:
         store = Store(self.settings.store.url, self.metrics)
         if self.settings.store.is_sqlite:
             before = migrate.migrate(store.engine)
-            if before != migrate.HEAD:
+            if before != HEAD:
                 found = f"schema {before}" if before else "empty"
-                self._log.info("store migrated", store=self.settings.store.masked, found=found, now=migrate.HEAD)
+                self._log.info("store migrated", store=self.settings.store.masked, found=found, now=HEAD)
         else:
             migrate.require_head(store.engine)
         return store
@@ -128,7 +129,7 @@ class Application:
     def _build(self) -> tuple[OperationRunner, grpc.aio.Server]:
         limits, execution, metrics = self.settings.limits, self.settings.execution, self.metrics
         library = Library(self._store)
-        kinds = {"FitLaw": FitWork(self._store), "ComputeFront": FrontWork(library, metrics)}
+        kinds: dict[str, Work] = {"FitLaw": FitWork(self._store), "ComputeFront": FrontWork(library, metrics)}
         runner = OperationRunner(self._store, self._pool, execution, metrics, kinds)
         server = grpc.aio.server(
             interceptors=[

@@ -88,6 +88,7 @@ def _check(settings: Settings, parsed: argparse.Namespace) -> int:
 
 def _migrate(settings: Settings, parsed: argparse.Namespace) -> int:
     from server.storage import migrate
+    from server.storage.schema import HEAD
     from server.storage.store import open_engine
 
     engine = open_engine(settings.store.url)
@@ -98,5 +99,5 @@ def _migrate(settings: Settings, parsed: argparse.Namespace) -> int:
         return 1
     finally:
         engine.dispose()
-    print(f"{settings.store.masked}: schema {before or 'none'} -> {migrate.HEAD}")
+    print(f"{settings.store.masked}: schema {before or 'none'} -> {HEAD}")
     return 0

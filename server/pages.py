@@ -67,5 +67,5 @@ def _cursor(token: str, query: str) -> str:
     except (binascii.Error, ValueError, TypeError):
         mark, cursor = "", ""
     if mark != _mark(query) or not isinstance(cursor, str):
-        raise InvalidInput(Violation("page_token", repr(token[:40]), "next_page_token of a previous answer to this list"))
+        raise InvalidInput(Violation("page_token", repr(token[:40]), "next_page_token of an earlier page of this list"))
     return cursor

@@ -200,5 +200,9 @@ def _compute_model_text(model: ComputeModel) -> str:
 
 def _read_compute_model(text: str) -> ComputeModel:
     name, *shape = text.split()
-    values = (item.partition("=") for item in shape)
-    return compute_model(name, **{key: value == "True" if value in ("True", "False") else float(value) for key, _, value in values})
+    values = {key: value for key, _, value in (item.partition("=") for item in shape)}
+    return compute_model(name, **{key: _read_value(value) for key, value in values.items()})
+
+
+def _read_value(text: str) -> float | bool:
+    return text == "True" if text in ("True", "False") else float(text)

@@ -66,7 +66,8 @@ def to_estimate(estimate: answers.Estimate) -> estimate_pb2.Estimate:
 
 def _fill_reservations(message: plan_pb2.Plan | plan_pb2.Front, answer: answers.Plan | answers.Front) -> None:
     """What plans and fronts say alike: warnings, conflicts, relaxations, the search."""
-    _extend(message.warnings, answer.warnings)
+    for warning in answer.warnings:
+        message.warnings.add(code=warning.code, message=warning.sentence)
     _extend(message.conflicts, answer.conflicts)
     for relaxation in answer.relaxation:
         _fill(message.relaxation.add(factor=relaxation.factor), relaxation)

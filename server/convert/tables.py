@@ -123,6 +123,6 @@ def _cell_violations(field: str, column: table_pb2.Column) -> list[Violation]:
         return []
     where = f"{field}.columns[{column.name}]"
     rows, blanks = len(column.numbers.values), column.numbers.blank_rows
-    if blanks and not (0 <= min(blanks) and max(blanks) < rows):
+    if blanks and (min(blanks) < 0 or max(blanks) >= rows):
         return [Violation(f"{where}.blank_rows", f"{min(blanks)} to {max(blanks)}", f"0 to {rows - 1}")]
     return []

@@ -194,7 +194,9 @@ class OperationRunner:
                 return
             await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _commit(self, connection: Connection, identity: str, kind: str, request: bytes, parts: tuple[bytes, ...]) -> None:
+    def _commit(
+        self, connection: Connection, identity: str, kind: str, request: bytes, parts: tuple[bytes, ...]
+    ) -> None:
         response = self._kinds[kind].commit(connection, request, parts)
         if not rows.finish(connection, identity, _packed(response), None):
             raise Cancelled(names.full(names.OPERATIONS, identity))  # rolls back what was just stored

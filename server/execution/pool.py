@@ -25,24 +25,29 @@ from server.telemetry.metrics import Metrics
 _SPAWN = multiprocessing.get_context("spawn")  # never fork: grpc's threads do not survive it
 _LARGE_REQUEST = 1 << 16
 _RETRY_SECONDS = 1.0
+_LEAVE_SECONDS = 1.0
 
 
 class Worker:
     """One process and its pipe; answers come as futures."""
 
-    def __init__(self) -> None:
+    def __init__(self, log_level: str) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         # Spawned from the main thread: the kernel's death signal follows the thread that made the child.
-        self.process: BaseProcess = _SPAWN.Process(target=serve, args=(theirs,), name="apportion-worker", daemon=True)
+        self.process: BaseProcess = _SPAWN.Process(target=serve, args=(theirs, log_level), daemon=True)
         self.process.start()
         theirs.close()
         self._awaited: asyncio.Future[Ready | Answer] | None = None
+        self._gone = False
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._receive)
 
     def next_message(self) -> asyncio.Future[Ready | Answer]:
         """The worker's next message; raises WorkerLost if it dies first."""
-        self._awaited = asyncio.get_running_loop().create_future()
-        return self._awaited
+        awaited: asyncio.Future[Ready | Answer] = asyncio.get_running_loop().create_future()
+        self._awaited = awaited
+        if self._gone:
+            self._settle(None)
+        return awaited
 
     async def send(self, job: Job) -> None:
         """Hand over a job."""
@@ -54,18 +59,23 @@ class Worker:
         except OSError as error:
             raise WorkerLost() from error
 
-    def kill(self) -> None:
-        """End the process and let go of it."""
+    def dismiss(self) -> None:
+        """Close the pipe: an idle process ends by itself, and whoever waits for it is told."""
         with contextlib.suppress(ValueError, OSError):
             asyncio.get_running_loop().remove_reader(self._pipe.fileno())
         self._pipe.close()
+        self._gone = True
+        self._settle(None)
+
+    def kill(self) -> None:
+        """End the process and let go of it."""
+        self.dismiss()
         if self.process.is_alive():
             self.process.kill()
-        self._settle(None)
 
     @property
     def alive(self) -> bool:
-        return self.process.is_alive() and not self._pipe.closed
+        return self.process.is_alive() and not self._gone
 
     def _receive(self) -> None:
         try:
@@ -73,6 +83,7 @@ class Worker:
         except (EOFError, OSError):
             message = None
         if message is None:
+            self._gone = True
             with contextlib.suppress(ValueError, OSError):
                 asyncio.get_running_loop().remove_reader(self._pipe.fileno())
         self._settle(message)
@@ -90,8 +101,8 @@ class Worker:
 class WorkerPool:
     """Runs jobs on workers, first come first served."""
 
-    def __init__(self, settings: ExecutionSettings, metrics: Metrics) -> None:
-        self._settings, self._metrics = settings, metrics
+    def __init__(self, settings: ExecutionSettings, metrics: Metrics, log_level: str) -> None:
+        self._settings, self._metrics, self._log_level = settings, metrics, log_level
         self._limit = settings.workers * settings.queue_per_worker
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._workers: set[Worker] = set()
@@ -139,15 +150,16 @@ class WorkerPool:
             self._jobs -= 1
 
     async def close(self) -> None:
-        """Kill the workers; nothing is running any more."""
+        """Let the workers go; kill those that are still busy."""
         self._closing = True
         for task in tuple(self._tasks):
             task.cancel()
-        for worker in tuple(self._workers):
-            worker.kill()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in self._workers:
-            await asyncio.to_thread(worker.process.join, 2.0)
+            worker.dismiss()
+        for worker in self._workers:
+            await asyncio.to_thread(worker.process.join, _LEAVE_SECONDS)
+            worker.kill()
         self._workers.clear()
 
     async def _take(self) -> Worker:
@@ -196,7 +208,7 @@ class WorkerPool:
         self._spawn()
 
     def _spawn(self) -> None:
-        worker = Worker()
+        worker = Worker(self._log_level)
         self._workers.add(worker)
         self._background(self._ready(worker))
 

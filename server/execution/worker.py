@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
+from server.telemetry import logs
+
 
 @dataclass(frozen=True)
 class Job:
@@ -41,8 +43,9 @@ class Ready:
     fault: str = ""
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, log_level: str) -> None:
     """The worker's main function."""
+    logs.configure(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     start = time.perf_counter()

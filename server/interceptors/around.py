@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import grpc.aio
@@ -32,13 +32,13 @@ class Around(grpc.aio.ServerInterceptor):
         method = str(handler_call_details.method)
         if handler is None or handler.unary_unary is None:
             return handler
-        inner: Proceed = handler.unary_unary
+        inner = cast(Proceed, handler.unary_unary)
 
         async def wrapped(request: Any, context: Context) -> Any:
             return await self.call(method, request, context, inner)
 
         return grpc.unary_unary_rpc_method_handler(
-            wrapped,  # type: ignore[arg-type]
+            wrapped,
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )

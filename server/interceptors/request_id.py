@@ -26,5 +26,5 @@ class RequestId(Around):
 
 def _caller(context: Context) -> str:
     """The name in the peer's certificate, or anonymous."""
-    names = context.auth_context().get("x509_common_name", [])
-    return bytes(names[0]).decode("utf-8", "replace")[:200] if names else "anonymous"
+    name = next(iter(context.auth_context().get("x509_common_name", ())), b"")
+    return name.decode("utf-8", "replace")[:200] or "anonymous"

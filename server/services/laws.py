@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from apportion.v1 import law_pb2, laws_service_pb2, laws_service_pb2_grpc
 from planner.errors import Range, UnknownName, require
-from planner.laws import form_class, law
+from planner.laws import form_class
 from planner.laws import laws as published_laws
 from server import names
 from server.convert import laws as law_messages
@@ -23,7 +23,7 @@ from server.execution.worker import Job
 from server.interceptors import call
 from server.interceptors.around import Context
 from server.pages import Page, read_page
-from server.services.library import Library, is_published
+from server.services.library import Library, is_published, published
 from server.services.once import Once
 from server.services.operations import answer_or_raise
 from server.storage import resources
@@ -40,7 +40,13 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
     """Handlers; see laws_service.proto for what each promises."""
 
     def __init__(
-        self, store: Store, pool: WorkerPool, operations: OperationRunner, library: Library, metrics: Metrics, max_cells: int
+        self,
+        store: Store,
+        pool: WorkerPool,
+        operations: OperationRunner,
+        library: Library,
+        metrics: Metrics,
+        max_cells: int,
     ) -> None:
         self._store, self._pool, self._operations, self._library = store, pool, operations, library
         self._metrics, self._max_cells = metrics, max_cells
@@ -62,9 +68,7 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
         answer, _ = await once.commit("import_runs", store)
         return law_pb2.RunSet.FromString(answer)
 
-    def _checked_runs(
-        self, request: laws_service_pb2.ImportRunsRequest, identity: str
-    ) -> tuple[law_pb2.RunSet, bytes]:
+    def _checked_runs(self, request: laws_service_pb2.ImportRunsRequest, identity: str) -> tuple[law_pb2.RunSet, bytes]:
         columns = tables.from_table(request.table, "table", max_cells=self._max_cells, min_rows=2)
         tables.require_runs(columns, "table")
         message = law_pb2.RunSet(
@@ -137,15 +141,15 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
         self, request: laws_service_pb2.ListLawsRequest, context: Context
     ) -> laws_service_pb2.ListLawsResponse:
         page = read_page(request, "laws")
-        published = [entry.name for entry in published_laws()]
+        known = [entry.name for entry in published_laws()]
         kind, _, cursor = page.cursor.partition(" ")
-        start = {"": 0, "published": published.index(cursor) + 1 if cursor in published else 0}.get(kind, len(published))
-        chosen = published[start : start + page.size]
-        found = [law_messages.to_law(law(name)) for name in chosen]
+        start = {"": 0, "published": known.index(cursor) + 1 if cursor in known else 0}.get(kind, len(known))
+        chosen = known[start : start + page.size]
+        found = [published(name) for name in chosen]
         rest = Page(page.query, max(page.size - len(chosen), 1), cursor if kind == "fitted" else "")
         rows, token = await self._store.read("list_laws", resources.newest, law_rows, rest, ("message",))
         if len(chosen) == page.size:
-            more = bool(rows) or start + page.size < len(published)
+            more = bool(rows) or start + page.size < len(known)
             token = page.token(f"published {chosen[-1]}") if more else ""
         else:
             found += [law_pb2.Law.FromString(row.message) for row in rows]
@@ -165,9 +169,7 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
 
         entry = await self._library.law(request.law, "law")
         level = request.level if request.HasField("level") else law_messages.LEVEL
-        columns = await asyncio.to_thread(
-            tables.from_table, request.points, "points", max_cells=self._max_cells
-        )
+        columns = await asyncio.to_thread(tables.from_table, request.points, "points", max_cells=self._max_cells)
         unknown = next((c for c in request.column_variables if c not in columns), None)
         if unknown is not None:
             raise UnknownName("column", unknown, columns)
@@ -215,4 +217,3 @@ def _stamp(timestamp: timestamp_pb2.Timestamp) -> int:
     now = resources.now_us()
     timestamp.FromMicroseconds(now)
     return now
-

@@ -5,6 +5,8 @@ Published laws come first and cannot be shadowed; an unknown name is answered wi
 
 from __future__ import annotations
 
+from functools import cache
+
 from google.protobuf.message import Message
 from sqlalchemy import Connection, select
 
@@ -39,11 +41,7 @@ class Library:
         """The law as a message. Raises UnknownName."""
         identity = names.identity(names.LAWS, name)
         if is_published(identity):
-            entry = law(identity)
-            message = law_messages.to_law(entry)
-            if draws:
-                message.draws.CopyFrom(law_messages.to_draws(entry))
-            return message
+            return published(identity.lower(), draws=draws)
         message, cloud, _ = await self._stored(identity)
         if draws:
             message.draws.CopyFrom(cloud)
@@ -61,14 +59,22 @@ class Library:
         return await self._store.read("get_law", _read, identity)
 
 
+@cache
+def published(identity: str, *, draws: bool = False) -> law_pb2.Law:
+    """The message of a published law; callers must not change it."""
+    entry = law(identity)
+    message = law_messages.to_law(entry)
+    if draws:
+        message.draws.CopyFrom(law_messages.to_draws(entry))
+    return message
+
+
 def is_published(identity: str) -> bool:
     """Is there a published law of that name, without regard to case?"""
     return identity.lower() in {entry.name for entry in laws()}
 
 
-def _read(
-    connection: Connection, identity: str
-) -> tuple[law_pb2.Law, law_pb2.LawDraws, table_pb2.NumberCells]:
+def _read(connection: Connection, identity: str) -> tuple[law_pb2.Law, law_pb2.LawDraws, table_pb2.NumberCells]:
     row = connection.execute(select(law_rows).where(law_rows.c.id == identity)).first()
     if row is None:
         recent = select(law_rows.c.id).order_by(law_rows.c.create_time_us.desc()).limit(_SUGGESTED)

@@ -48,9 +48,7 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
         self._store, self._pool, self._operations, self._library = store, pool, operations, library
         self._cache, self._metrics = cache, metrics
 
-    async def PlanTraining(
-        self, request: planning_service_pb2.PlanTrainingRequest, context: Context
-    ) -> plan_pb2.Plan:
+    async def PlanTraining(self, request: planning_service_pb2.PlanTrainingRequest, context: Context) -> plan_pb2.Plan:
         return await self._plan("PlanTraining", request, request.law)
 
     async def PlanDeployment(
@@ -91,9 +89,7 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
         found = [plan_pb2.Plan.FromString(row.message) for row in rows]
         return planning_service_pb2.ListPlansResponse(plans=found, next_page_token=token)
 
-    async def DeletePlan(
-        self, request: planning_service_pb2.DeletePlanRequest, context: Context
-    ) -> empty_pb2.Empty:
+    async def DeletePlan(self, request: planning_service_pb2.DeletePlanRequest, context: Context) -> empty_pb2.Empty:
         await self._store.write("delete_plan", resources.remove, plans, *_named(request.name))
         return empty_pb2.Empty()
 
@@ -109,7 +105,8 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
             return plan_pb2.Plan.FromString(earlier)
         identity = names.new_identity("plan_id", request.plan_id, "plan")
         name = names.full(names.PLANS, identity)
-        if request.plan_id and await self._store.read("find_plan", resources.exists, plans, identity):
+        taken: bool = await self._store.read("find_plan", resources.exists, plans, identity)
+        if taken:
             raise AlreadyExists(name)
         plan = plan_pb2.Plan.FromString(await self._solved(method, request, law))
         call.current().notes["outcome"] = plan_pb2.Plan.Outcome.Name(plan.outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apportion.v1 import table_pb2
 from planner.errors import InvalidInput, Violation, require
@@ -44,10 +45,11 @@ def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level
 
 
 def _predict(
-    law: Law, values: Mapping[str, np.ndarray], level: float, columns: Mapping[str, str]
+    law: Law, values: Mapping[str, NDArray[np.float64]], level: float, columns: Mapping[str, str]
 ) -> Prediction:
     try:
         return law.predict(values, level)
     except InvalidInput as error:
         named = {v: f"points.columns[{columns.get(v, v)}]" for v in law.form.variables}
-        raise InvalidInput(*(Violation(named.get(v.field, v.field), v.value, v.allowed) for v in error.violations)) from error
+        violations = (Violation(named.get(v.field, v.field), v.value, v.allowed) for v in error.violations)
+        raise InvalidInput(*violations) from error

@@ -48,9 +48,7 @@ def create(connection: Connection, kind: str, target: str, request: bytes, metad
     return identity
 
 
-def finish(
-    connection: Connection, identity: str, response: AnyMessage | None, error: status_pb2.Status | None
-) -> bool:
+def finish(connection: Connection, identity: str, response: AnyMessage | None, error: status_pb2.Status | None) -> bool:
     """End an operation, once: False if it was ended (cancelled, say) before."""
     values = {
         "done": True,
