@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -41,10 +43,34 @@ class EmbeddedServer:
         if store is not None:
             command += ["--store", os.fspath(store)]
         environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
-        with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
-            )
+        self._process = self._start(command, environment)
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start the process from a thread that lives as long as it does.
+
+        The kernel ends a child "with its parent" when the starting *thread* ends, and the thread that happens to
+        make the first call may be a short-lived one.
+        """
+        started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
+
+        def keep() -> None:
+            try:
+                with self.log_path.open("wb") as log:
+                    process = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+                    )
+            except OSError as error:
+                started.put(error)
+                return
+            started.put(process)
+            process.wait()
+
+        threading.Thread(target=keep, name="apportion-server", daemon=True).start()
+        found = started.get()
+        if isinstance(found, OSError):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise Unavailable(f"the embedded server cannot be started: {found}")
+        return found
 
     @property
     def process_id(self) -> int:

@@ -9,6 +9,7 @@ import math
 
 _LARGE = ((1e15, "e15"), (1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k"))
 _JOULES = ((1e15, " PJ"), (1e12, " TJ"), (1e9, " GJ"), (1e6, " MJ"), (1e3, " kJ"), (1.0, " J"), (1e-3, " mJ"))
+_WATTS = ((1e9, " GW"), (1e6, " MW"), (1e3, " kW"), (1.0, " W"))
 _BYTES = ((1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"))
 _SECONDS = ((86400.0, " d"), (3600.0, " h"), (60.0, " min"), (1.0, " s"), (1e-3, " ms"), (1e-6, " µs"))
 
@@ -54,6 +55,8 @@ def shown(name: str, value: float | int | str | None) -> str:
         return _scaled(value, _BYTES)
     if name.endswith("_hours"):
         return f"{_scaled(value, _LARGE)} h"
+    if name.endswith("_watts"):
+        return _scaled(value, _WATTS)
     if name.endswith("loss"):
         return f"{value:.4f}"
     return _scaled(value, _LARGE)

@@ -1,9 +1,9 @@
 """Tables of runs, points and measurements: whatever a person has at hand, to and from the wire.
 
-A table is named columns of equal length; a cell is a number, a text, a truth value (answers only) or None (blank). A column is numeric when
-every cell that is not blank is a number; one word among the numbers makes it text, and the service then says
-which field wanted numbers. Accepted: another `Table`, a mapping of lists, a list of mappings, a pandas
-DataFrame, the path of a CSV or Parquet file. pandas is imported only for DataFrames and Parquet.
+A table is named columns of equal length; a cell is a number, a text, a truth value (in answers only) or None
+for a blank. A column is numeric when every cell that is not blank is a number; one word among the numbers makes
+it text, and the service then says which field wanted numbers. Accepted: another `Table`, a mapping of lists, a
+list of mappings, a pandas DataFrame, the path of a CSV or Parquet file. pandas is imported only for the last two.
 """
 
 from __future__ import annotations

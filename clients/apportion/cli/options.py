@@ -74,7 +74,7 @@ def request_options(kind: Kind) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def _flag(field: Field, kind: Kind) -> inspect.Parameter:
-    place = kind.message.DESCRIPTOR
+    place: Any = kind.message.DESCRIPTOR
     *inside, last = field.path.split(".")
     for part in inside:
         place = place.fields_by_name[part].message_type

@@ -18,6 +18,7 @@ from apportion.tables import Table
 _COLOURS = {"OPTIMAL": "bold green", "FEASIBLE": "bold yellow"}
 _GRADES = {"A": "green", "B": "cyan", "C": "yellow", "UNVERIFIED": "red", "FITTED": "magenta"}
 _MAX_ROWS, _MAX_COLUMNS = 40, 12
+_COUNTS = {"parameter_count": "N", "token_count": "D", "expert_count": "experts"}
 _FRONT_DECISIONS = (
     "parameter_count",
     "token_count",
@@ -29,10 +30,10 @@ _FRONT_DECISIONS = (
 
 
 def laws(found: Iterable[answers.Law]) -> RenderableType:
-    grid = _grid("law", "form", "grade", "N range", "coefficients", "source")
+    grid = _grid("law", "form", "grade", "N range", "coefficients", "source", numeric=False)
     for law in found:
         coefficients = ", ".join(f"{name} {value:.4g}" for name, value in law.coefficients.items())
-        spread = law.ranges.get("N")
+        spread = law.ranges.get("parameter_count")
         grid.add_row(
             law.name.removeprefix("laws/"),
             law.form,
@@ -75,7 +76,8 @@ def law(found: answers.Law) -> RenderableType:
         if text:
             facts.add_row(label, escape(text))
     for name, number in found.diagnostics.items():
-        facts.add_row(escape(name.replace("_", " ")), f"{number:.6g}")
+        if "." not in name:  # what is nested further is for programs
+            facts.add_row(escape(name.replace("_", " ")), f"{number:.6g}")
     return _stack(head, coefficients, facts, *_warnings(found.warnings))
 
 
@@ -228,17 +230,23 @@ def _warnings(found: Sequence[answers.PlanWarning]) -> list[RenderableType]:
 
 
 def _decision_line(decision: answers.Decision) -> str:
-    values = decision.values()
-    skipped = ("unique_token_count", "epoch_count", "active_parameter_count", "total_parameter_count")
-    return ", ".join(
-        f"{shown(name, value)}" if isinstance(value, str) else f"{_short(name)} {shown(name, value)}"
-        for name, value in values.items()
-        if name not in skipped
-    )
+    """A decision in one line: what, on what, how laid out."""
+    d = decision
+    parts = [f"{_COUNTS[name]} {shown(name, value)}" for name, value in d.values().items() if name in _COUNTS]
+    parts += [f"{_times(d.accelerator_count)}{d.accelerator} {d.precision or ''}".rstrip()] if d.accelerator else []
+    if d.serving_accelerator:
+        served = f"{_times(d.serving_accelerator_count)}{d.serving_accelerator} {d.serving_precision or ''}".rstrip()
+        parts.append(f"served on {served}")
+    ways = (("TP", d.tensor_parallel), ("PP", d.pipeline_parallel), ("EP", d.expert_parallel), ("DP", d.data_parallel))
+    layout = " ".join(f"{name}{number}" for name, number in ways if number and number > 1)
+    parts += [layout] if layout else []
+    parts += [f"{d.replica_count} replicas"] if d.replica_count and d.replica_count > 1 else []
+    parts += [f"batch {d.batch_size}"] if d.batch_size else []
+    return ", ".join(parts)
 
 
-def _short(name: str) -> str:
-    return name.removesuffix("_count").replace("_parallel", "").replace("_", " ")
+def _times(count: int | None) -> str:
+    return f"{count:,} × " if count else ""
 
 
 def _outcome(outcome: str) -> Text:

@@ -31,9 +31,14 @@ from apportion.tables import Table
 TRAINING_FLOPS = 1e22
 # Checkpoints from before this many tokens still feel the start of training.
 ROWS = "D > 2e10"
-WORKLOAD = {"requests_per_second": 5, "input_tokens": 1024, "output_tokens": 512, "max_tpot_seconds": 0.05}
+WORKLOAD: dict[str, Any] = {
+    "requests_per_second": 5,
+    "input_tokens": 1024,
+    "output_tokens": 512,
+    "max_tpot_seconds": 0.05,
+}
 ACCELERATORS = ("H100-SXM", "L40S")
-FRONT = {
+FRONT: dict[str, Any] = {
     "objectives": "loss,lifetime_usd,tpot_seconds",
     "points": 40,
     "inference_tokens": 2e12,
