@@ -50,13 +50,11 @@ def cautions(
         notes.append(Caution("INFLUENTIAL_RUN", sentence))
     notes += _region_cautions(found, exponent_range)
     test = found.extrapolation
-    if test is not None and test.mean_absolute_log_error > LARGEST_MISS * max(
-        found.median_absolute_log_residual, DELTA
-    ):
+    usual = max(found.median_absolute_log_residual, DELTA)
+    if test is not None and test.mean_absolute_log_error > LARGEST_MISS * usual:
         sentence = (
             f"fitted to the cheaper two thirds it misses the dearer third by {100 * test.mean_absolute_log_error:.2g} "
-            f"% on average, {test.mean_absolute_log_error / max(found.median_absolute_log_residual, DELTA):.1f} times "
-            "the median residual"
+            f"% on average, {test.mean_absolute_log_error / usual:.1f} times the median residual"
         )
         notes.append(Caution("POOR_EXTRAPOLATION", sentence))
     return tuple(notes)

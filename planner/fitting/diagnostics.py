@@ -1,8 +1,8 @@
 """What a fit does not say by itself: can its coefficients be told apart, which run carries it, does it extrapolate.
 
-Every check is a number; `planner.fitting.cautions` says which numbers the reader must know of. A good residual is no evidence for a good optimum: fits
-that predict left-out losses within 1 % may disagree by a factor of 2.6 on the best model size, which is why the
-refits by compute region report the allocation exponent as well.
+Every check is a number; `planner.fitting.cautions` says which of them the reader must know of. A good residual is no
+evidence for a good optimum: fits that predict left-out losses within 1 % may disagree by a factor of 2.6 on the best
+model size, which is why the refits by compute region report the allocation exponent as well.
 """
 
 from __future__ import annotations

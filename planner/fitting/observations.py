@@ -18,6 +18,7 @@ from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
+from planner.laws.variables import allowed, is_allowed
 
 Array = NDArray[np.float64]
 
@@ -181,18 +182,16 @@ class _Table:
         return numbers
 
     def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_]) -> None:
-        """Every usable value must be a finite number above 0."""
+        """Every usable value must be a number in the variable's physical range."""
         violations = []
         for variable, x in values.items():
-            with np.errstate(invalid="ignore"):
-                wrong = usable & ~(np.isfinite(x) & (x > 0))
+            wrong = usable & ~is_allowed(variable, x)
             if wrong.any():
                 k = int(np.flatnonzero(wrong)[0])
                 field = self.columns.get(variable, variable)
                 more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
-                violations.append(
-                    Violation(field, f"{x[k]:g} (row {self.rows[k] + 1}{more})", "a finite number above 0")
-                )
+                limits = allowed(variable).check(field, float(x[k]))[0].allowed
+                violations.append(Violation(field, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
         require(*violations)
 
 

@@ -20,6 +20,7 @@ from planner.errors import Violation, require
 from planner.laws.caution import Caution
 from planner.laws.compute import SIMPLE, ComputeModel
 from planner.laws.form import Array, Form
+from planner.laws.variables import allowed, is_allowed
 
 FAR = 10.0  # an extrapolation beyond this factor is called far
 DRIFT_LEVEL = 0.8
@@ -116,7 +117,7 @@ class Law:
     def predict(self, variables: Mapping[str, Any], level: float = 0.8) -> Prediction:
         """Loss and its interval at `variables` (numbers, or arrays that broadcast together).
 
-        Raises InvalidInput naming every variable that is missing, not finite or not positive.
+        Raises InvalidInput naming every variable that is missing or outside its physical range.
         """
         values = self._checked(variables, level)
         loss = np.asarray(self.form.loss(**values), float)
@@ -140,9 +141,9 @@ class Law:
                 violations.append(Violation(name, "missing", f"required by the form {self.form.form_name}"))
                 continue
             x = np.asarray(variables[name], float)
-            wrong = ~(np.isfinite(x) & (x > 0))
+            wrong = ~is_allowed(name, x)
             if wrong.any():
-                violations.append(Violation(name, f"{x[wrong].flat[0]:g}", "a finite number above 0"))
+                violations += allowed(name).check(name, float(x[wrong].flat[0]))
             values[name] = x
         require(*violations)
         return values

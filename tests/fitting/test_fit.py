@@ -1,0 +1,151 @@
+"""Fits of synthetic runs, whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from planner.errors import InvalidInput, UnknownName
+from planner.fitting import FittedLaw, Runs, fit_law, from_document, to_document
+from planner.laws import Law, laws
+
+FORMS = {entry.form.form_name: entry for entry in laws() if not entry.known_bad}
+
+
+def runs_of(entry: Law, rows: int = 250, noise: float = 0.0, seed: int = 0) -> Runs:
+    """Runs that obey a law, spread over the ranges such tables have."""
+    generator = np.random.default_rng(seed)
+    values = {
+        "parameter_count": np.exp(generator.uniform(np.log(5e7), np.log(5e9), rows)),
+        "token_count": np.exp(generator.uniform(np.log(1e9), np.log(3e11), rows)),
+        "expert_count": 2.0 ** generator.integers(0, 6, rows),
+    }
+    values["unique_token_count"] = values["token_count"] / np.exp(generator.uniform(0.0, 4.0, rows))
+    chosen = {k: values[k] for k in entry.form.variables}
+    return Runs.from_columns({**chosen, "loss": entry.loss(**chosen) * np.exp(noise * generator.standard_normal(rows))})
+
+
+@pytest.mark.parametrize("entry", FORMS.values(), ids=FORMS)
+def test_coefficients_that_made_the_runs_are_found_again(entry: Law) -> None:
+    found = fit_law(runs_of(entry), entry.form.form_name, bootstrap=0)
+    assert found.objective_value < 1e-20
+    assert found.form.vector() == pytest.approx(entry.form.vector(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["chinchilla", "kaplan"])
+def test_the_truth_lies_within_three_standard_errors_of_a_noisy_fit(name: str) -> None:
+    entry = FORMS[name]
+    found = fit_law(runs_of(entry, noise=0.005, seed=3), name, bootstrap=200)
+    for coefficient, truth in entry.form.values().items():
+        interval = found.intervals[coefficient]
+        assert interval.lower <= interval.value <= interval.upper
+        assert abs(interval.value - truth) < 3 * interval.standard_error
+
+
+def test_a_fit_is_the_same_every_time_and_other_seeds_give_other_draws() -> None:
+    runs = runs_of(FORMS["chinchilla"], rows=60, noise=0.01)
+    one, two, other = (fit_law(runs, bootstrap=50, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one.draws, two.draws)  # type: ignore[arg-type]
+    assert one.objective_value == two.objective_value == pytest.approx(other.objective_value, rel=1e-12)
+    assert not np.array_equal(one.draws, other.draws)  # type: ignore[arg-type]
+
+
+def test_a_law_records_how_it_was_made() -> None:
+    runs = runs_of(FORMS["chinchilla"], rows=60, noise=0.01)
+    found = fit_law(runs, name="mine", bootstrap=20, seed=7, where="loss < 5")
+    record = found.provenance
+    assert found.name == "mine"
+    assert (record.kind, record.data_sha256, record.rows_used, record.seed) == ("fitted", runs.sha256, 60, 7)
+    assert record.options["where"] == "loss < 5"
+    assert {"numpy", "scipy", "apportion"} <= record.versions.keys()
+    assert found.training_range["parameter_count"].lower >= 5e7
+    assert "summed" in found.objective
+    assert found.search.gradient < 1e-9
+
+
+def test_four_fifths_of_new_runs_fall_into_the_interval() -> None:
+    entry = FORMS["chinchilla"]
+    found = fit_law(runs_of(entry, noise=0.01, seed=1), bootstrap=200)
+    fresh = runs_of(entry, rows=2000, noise=0.01, seed=2)
+    points = {k: fresh.columns[k].numbers for k in entry.form.variables}
+    losses = fresh.columns["loss"].numbers
+    prediction = found.predict(points)
+    assert np.mean((prediction.lower < losses) & (losses < prediction.upper)) == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_exponents_of_compute_add_up_to_one() -> None:
+    found = fit_law(runs_of(FORMS["chinchilla"], rows=80, noise=0.01), bootstrap=50)
+    exponent = found.compute_optimal_exponent
+    assert exponent is not None
+    assert exponent.parameters.value + exponent.tokens.value == pytest.approx(1.0)
+    assert exponent.parameters.lower < exponent.parameters.value < exponent.parameters.upper
+    assert fit_law(runs_of(FORMS["joint-moe"]), "joint-moe", bootstrap=0).compute_optimal_exponent is None
+
+
+def test_coefficients_can_be_held_fixed() -> None:
+    entry = FORMS["data-constrained"]
+    base = {k: float(v) for k, v in entry.form.values().items() if k not in ("R_D", "R_N")}
+    found = fit_law(runs_of(entry), "data-constrained", fixed=base, bootstrap=5)
+    assert found.form.vector() == pytest.approx(entry.form.vector(), rel=1e-6)
+    assert found.draws is not None
+    assert np.ptp(found.draws[:, 0]) == 0.0
+    with pytest.raises(UnknownName):
+        fit_law(runs_of(entry), "data-constrained", fixed={"R": 1.0})
+    with pytest.raises(InvalidInput, match="at least one coefficient"):
+        fit_law(runs_of(entry), "data-constrained", fixed={k: float(v) for k, v in entry.form.values().items()})
+
+
+def test_without_draws_there_is_no_interval_and_a_prediction_says_so() -> None:
+    found = fit_law(runs_of(FORMS["chinchilla"], rows=40, noise=0.01), bootstrap=0)
+    assert math.isnan(found.intervals["alpha"].standard_error)
+    assert found.draws is None
+    prediction = found.predict({"parameter_count": 1e9, "token_count": 1e11})
+    assert "NO_DRAWS" in {w.code for w in prediction.warnings}
+
+
+@pytest.mark.parametrize("bootstrap", [0, 30])
+def test_a_fitted_law_survives_being_written_and_read(bootstrap: int) -> None:
+    found = fit_law(runs_of(FORMS["chinchilla"], rows=40, noise=0.01), bootstrap=bootstrap)
+    copy = from_document(json.loads(json.dumps(to_document(found), allow_nan=False)))
+    assert isinstance(copy, FittedLaw)
+    assert copy.form == found.form
+    assert copy.diagnostics == found.diagnostics
+    assert copy.search == found.search
+    assert copy.warnings == found.warnings
+    assert repr(copy.intervals) == repr(dict(found.intervals))
+    point = {"parameter_count": 1e10, "token_count": 1e12}
+    assert copy.predict(point) == found.predict(point)
+
+
+def test_bad_options_are_refused() -> None:
+    runs = runs_of(FORMS["chinchilla"], rows=20)
+    with pytest.raises(InvalidInput, match="bootstrap"):
+        fit_law(runs, bootstrap=-1)
+    with pytest.raises(InvalidInput, match="seed"):
+        fit_law(runs, seed=-1)
+    with pytest.raises(UnknownName, match="chinchilla"):
+        fit_law(runs, "chinchila")
+
+
+def test_runs_on_the_compute_optimal_line_are_called_out() -> None:
+    entry = FORMS["chinchilla"]
+    n, d = entry.form.compute_optimal(np.geomspace(1e18, 1e22, 40))  # type: ignore[attr-defined]
+    noise = np.exp(0.003 * np.random.default_rng(0).standard_normal(40))
+    runs = Runs.from_columns({"N": n, "D": d, "loss": entry.loss(parameter_count=n, token_count=d) * noise})
+    codes = {w.code for w in fit_law(runs, bootstrap=20).warnings}
+    assert "FRONTIER_ONLY" in codes
+
+
+def test_a_single_wrong_run_is_found() -> None:
+    entry = FORMS["chinchilla"]
+    runs = runs_of(entry, rows=20, noise=0.002, seed=4)
+    columns = {k: c.numbers.copy() for k, c in runs.columns.items()}
+    columns["token_count"][7] = 3e8  # a lone short run decides on the data exponent, and its loss is wrong
+    columns["loss"][7] = 1.3 * entry.loss(**{k: columns[k][7] for k in entry.form.variables})
+    influence = fit_law(Runs.from_columns(columns), bootstrap=100).diagnostics.influence
+    assert influence is not None
+    assert influence.row == 8
+    assert influence.shift_in_standard_errors > 0.5
