@@ -1,8 +1,9 @@
 """The cost side: what a model needs of memory, time, energy and money on an accelerator.
 
-Facts (accelerators, prices, model shapes) are tables with sources; formulas are plain arithmetic, so that the same
-function predicts on floats and arrays and yields the terms of a geometric program on `planner.posynomial`
-variables; constants are fitted on measurements (`calibration.toml`) and every prediction has an interval.
+Facts (accelerators, prices, model shapes) are tables with sources; formulas are plain arithmetic, so that
+the same function predicts on floats and arrays and yields the terms of a geometric program on
+`planner.posynomial` variables; constants are fitted on measurements (`calibration.toml`) and every
+prediction has an interval.
 """
 
 from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names

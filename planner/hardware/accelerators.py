@@ -1,17 +1,18 @@
 """Accelerator specification sheets by name or alias.
 
-Peaks are dense (no structured sparsity) and link speeds one-way. Names are matched without regard to case, spaces,
-punctuation and vendor words, so that `h100_sxm`, `H100` and `NVIDIA H100-SXM5-80GB` are one accelerator; an unknown
-name raises `UnknownName` with the nearest ones. Sources and dates stand in each row of `accelerators.toml`.
+Peaks are dense (no structured sparsity) and link speeds one-way. Names are matched without regard to case,
+spaces, punctuation and vendor words, so that `h100_sxm`, `H100` and `NVIDIA H100-SXM5-80GB` are one
+accelerator; an unknown name raises `UnknownName` with the nearest ones. Sources and dates stand in each row
+of `accelerators.toml`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Mapping
 
 from planner.errors import UnknownName
 from planner.hardware.tables import key, table
@@ -26,9 +27,10 @@ _FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
 class Accelerator:
     """One row of the table.
 
-    `flops_per_second` maps a number format (`bf16`, `fp8`, ... and `int8` in operations) to its dense peak; a format
-    that the chip lacks is absent. `bf16_flops_per_second` is the 16-bit peak (fp16 where there is no bf16, fp32 where
-    there is neither). `scaleup_domain` is how many accelerators share the fast links; `tdp_watts` is NaN if unknown.
+    `flops_per_second` maps a number format (`bf16`, `fp8`, ... and `int8` in operations) to its dense peak;
+    a format that the chip lacks is absent. `bf16_flops_per_second` is the 16-bit peak (fp16 where there is
+    no bf16, fp32 where there is neither). `scaleup_domain` is how many accelerators share the fast links;
+    `tdp_watts` is NaN if unknown.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """A serving cell: one combination of the discrete choices, as the constants that formulas need.
 
-Every number may be a float or an array over cells, so that one evaluation of a formula prices thousands of combinations.
-`serving_cell` looks the constants up; a search builds one `ServingCell` with arrays itself (`stack`).
+Every number may be a float or an array over cells, so that one evaluation of a formula prices thousands of
+combinations. `serving_cell` looks the constants up; a search builds one `ServingCell` with arrays itself
+(`stack`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from planner.errors import UnsupportedCombination, Violation, require
 from planner.hardware.accelerators import accelerator
-from planner.hardware.frameworks import framework
+from planner.hardware.frameworks import Framework, framework
 from planner.hardware.precisions import precision
 
 T = TypeVar("T")
@@ -22,11 +23,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ServingCell:
-    """Constants of one replica: `tensor_parallel` x `pipeline_parallel` x `attention_data_parallel` accelerators.
+    """Constants of one replica: `tensor_parallel` x `pipeline_parallel` x `attention_data_parallel`
+    accelerators.
 
-    Under attention data parallelism the ranks hold different sequences and share the experts. `expert_parallel` > 1 means
-    that whole experts are spread over the ranks. `framework_factor` multiplies step times and `first_token_factor` the
-    time to first token (1 is the mean engine).
+    Under attention data parallelism the ranks hold different sequences and share the experts.
+    `expert_parallel` > 1 means that whole experts are spread over the ranks. `framework_factor` multiplies
+    step times and `first_token_factor` the time to first token (1 is the mean engine).
     """
 
     accelerator: Any
@@ -67,7 +69,7 @@ def serving_cell(
     expert_parallel: int = 1,
     attention_data_parallel: int = 1,
     kv_bytes_per_element: float | None = None,
-    framework_name: str = "",
+    engine: Framework | str = "",
 ) -> ServingCell:
     """The constants of one cell.
 
@@ -76,7 +78,8 @@ def serving_cell(
         InvalidInput: a parallel degree below one, or experts spread over more ranks than there are.
         UnsupportedCombination: the accelerator lacks the precision.
     """
-    chip, numbers, engine = accelerator(accelerator_name), precision(precision_name), framework(framework_name)
+    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    engine = framework(engine) if isinstance(engine, str) else engine
     degrees = {
         "tensor_parallel": tensor_parallel,
         "pipeline_parallel": pipeline_parallel,
@@ -86,8 +89,11 @@ def serving_cell(
     require(*(Violation(n, f"{d}", "a whole number of at least 1") for n, d in degrees.items() if d < 1 or d % 1))
     ranks = tensor_parallel * attention_data_parallel
     if expert_parallel > ranks:
-        raise UnsupportedCombination(Violation("expert_parallel", f"{expert_parallel}", f"at most the {ranks} ranks of a layer"))
-    # Engines keep an 8-bit cache beside 8- or 4-bit weights where attention kernels take it: chips that multiply in fp4.
+        raise UnsupportedCombination(
+            Violation("expert_parallel", f"{expert_parallel}", f"at most the {ranks} ranks of a layer")
+        )
+    # Engines keep an 8-bit cache beside 8- or 4-bit weights where attention kernels take it: chips that
+    # multiply in fp4.
     narrow = numbers.weight_bytes <= 1.0 and (engine.narrow_cache or "fp4" in chip.flops_per_second)
     cache_bytes = 1.0 if narrow else numbers.kv_bytes
     inside = ranks <= chip.scaleup_domain
@@ -119,6 +125,7 @@ def chip_compute_bytes(compute: str, peaks: Any) -> float:
 
 
 def stack(kind: type[T], items: Sequence[T]) -> T:
-    """Many cells (or shapes) of one dataclass as one whose fields are arrays over them, for vectorised evaluation."""
+    """Many cells (or shapes) of one dataclass as one whose fields are arrays over them, for vectorised
+    evaluation."""
     columns = {f.name: [getattr(item, f.name) for item in items] for f in fields(cast(Any, kind))}
     return kind(**{name: np.array(values, dtype=None if values else float) for name, values in columns.items()})

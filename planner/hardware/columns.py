@@ -1,7 +1,7 @@
 """Reading measurement tables: columns of text or numbers in which anything may be blank.
 
-Cells come from CSV files (text), JSON (numbers, null) or data frames (NaN); here they become float arrays (NaN = blank) and
-lists of stripped text (empty = blank), so that the estimators speak of physics only.
+Cells come from CSV files (text), JSON (numbers, null) or data frames (NaN); here they become float arrays
+(NaN = blank) and lists of stripped text (empty = blank), so that the estimators speak of physics only.
 """
 
 from __future__ import annotations

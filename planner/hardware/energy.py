@@ -1,10 +1,11 @@
 """Power and energy of serving and training.
 
-Boards seldom draw their TDP: measured text serving draws 0.46-0.97 of it. Serving power is TDP times a monomial of the
-sequences and active parameters per accelerator, of sparsity and of the weight format (fitted on the ML.ENERGY
-benchmark, Chung et al. 2025, 2505.06371); a monomial times a time posynomial is an energy posynomial. A minimum is not
-log-log convex, so the cap by TDP applies to numbers only (`capped_power_watts`).
-Node and facility overhead: MLPerf training v4.1/v5.0 node power; PUE: Luccioni et al. 2022 (2211.02001) on why it matters.
+Boards seldom draw their TDP: measured text serving draws 0.46-0.97 of it. Serving power is TDP times a
+monomial of the sequences and active parameters per accelerator, of sparsity and of the weight format
+(fitted on the ML.ENERGY benchmark, Chung et al. 2025, 2505.06371); a monomial times a time posynomial is an
+energy posynomial. A minimum is not log-log convex, so the cap by TDP applies to numbers only
+(`capped_power_watts`). Node and facility overhead: MLPerf training v4.1/v5.0 node power; PUE: Luccioni et
+al. 2022 (2211.02001) on why it matters.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from planner.hardware.tables import calibration
 
 
 def serving_power_watts(shape: ModelShape, cell: ServingCell, batch: Any) -> Any:
-    """Mean board power of one accelerator while it serves (watts, not capped): a monomial of batch and parameters."""
+    """Mean board power of one accelerator while it serves (watts, not capped): a monomial of batch and
+    parameters."""
     c = calibration("energy")
     share = c["serving_tdp_share"] * (batch / cell.accelerators) ** c["batch_exponent"]
     share = share * (shape.active_parameters * 1e-9 / cell.accelerators) ** c["active_exponent"]
@@ -48,17 +50,19 @@ def joules_per_output_token(
 ) -> Any:
     """Joules per output token of a loaded replica: board power x accelerators x time per token.
 
+    Times `unsteady_factor`: benchmarks spend some of their energy while the batch is not full.
     `node_overhead` (CPU, fans, conversion) and `pue` (site) are 1 for board energy as ML.ENERGY measures it.
     """
     power = serving_power_watts(shape, cell, batch) * cell.accelerators
     each = seconds_per_output_token(shape, cell, batch, input_tokens, output_tokens, experts_read, constants)
-    return power * each * (node_overhead * pue)
+    return power * each * (calibration("energy")["unsteady_factor"] * node_overhead * pue)
 
 
 def training_power_watts(tdp_watts: Any, *, node_overhead: float | None = None, pue: float | None = None) -> Any:
     """Mean site power per accelerator while training: TDP x share of TDP x node overhead x PUE.
 
-    Defaults from `calibration.toml`: 8 x H100 nodes measured 790 W per 700 W board in training, AC side (MLPerf).
+    Defaults from `calibration.toml`: 8 x H100 nodes measured 790 W per 700 W board in training, AC side
+    (MLPerf).
     """
     c = calibration("energy")
     node = c["node_overhead"] if node_overhead is None else node_overhead

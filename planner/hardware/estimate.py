@@ -1,8 +1,9 @@
 """Predictions for whole tables of configurations, as new columns in the order of the rows.
 
-`estimate_serving`, `estimate_energy` and `estimate_training` take the columns of published benchmark tables and give
-each prediction with the bounds of its 80 % interval, and `supported`: false, with blank (NaN) numbers, where the row
-cannot be run (unknown accelerator or model, precision the chip lacks, layout that does not divide, model that does not fit).
+`estimate_serving`, `estimate_energy` and `estimate_training` take the columns of published benchmark tables
+and give each prediction with the bounds of its 80 % interval, and `supported`: false, with blank (NaN)
+numbers, where the row cannot be run (unknown accelerator or model, precision the chip lacks, layout that
+does not divide, model that does not fit).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from planner.hardware.energy import capped_power_watts
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.serving_estimate import ServingTimes, serving_times
 from planner.hardware.serving_points import ServingPoints, serving_points
+from planner.hardware.tables import calibration
 from planner.hardware.training import accelerator_hours, tokens_per_second_per_accelerator
 from planner.hardware.training_points import training_points
 
@@ -25,8 +27,8 @@ _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
     """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`.
 
-    Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token is the
-    prefill of the batch) and of disaggregated sets (`mode` = disagg).
+    Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token
+    is the prefill of the batch) and of disaggregated sets (`mode` = disagg).
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -46,7 +48,8 @@ def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
 
 
 def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
-    """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts` (their sum).
+    """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts`
+    (their sum).
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -56,7 +59,8 @@ def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
     power = serving_watts(points, times)
     known = times.fits & np.isfinite(power)
     result: dict[str, list[Any]] = {}
-    for name, value in (("joules_per_token", power / times.output_tokens_per_second), ("power_watts", power)):
+    joules = power / times.output_tokens_per_second * calibration("energy")["unsteady_factor"]
+    for name, value in (("joules_per_token", joules), ("power_watts", power)):
         factors = interval_factors(name)
         picked = _pick(known, value, _constant(factors.lower, value), _constant(factors.upper, value))
         result |= _columns(name, points.row_count, points.rows[known], *picked)

@@ -1,8 +1,9 @@
 """Memory per accelerator: weights, KV cache, activations, runtime reserve; optimiser states in training.
 
-All are posynomials of batch, context and (for a hypothetical shape) parameter count, so that "it fits" is the constraint
-`memory / usable <= 1` of a geometric program. Activations in training: Korthikanti et al. 2022 (2205.05198), eqs. 1-6;
-optimiser sharding: Rajbhandari et al. 2020 (ZeRO, 1910.02054). The runtime reserve and usable fraction are parameters.
+All are posynomials of batch, context and (for a hypothetical shape) parameter count, so that "it fits" is
+the constraint `memory / usable <= 1` of a geometric program. Activations in training: Korthikanti et al.
+2022 (2205.05198), eqs. 1-6; optimiser sharding: Rajbhandari et al. 2020 (ZeRO, 1910.02054). The runtime
+reserve and usable fraction are parameters.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from planner.hardware.cells import ServingCell
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import table
 
-# Bytes per parameter kept by mixed-precision Adam, by what is sharded over the data-parallel ranks (ZeRO stages 0-3):
+# Bytes per parameter kept by mixed-precision Adam, by what is sharded over the data-parallel ranks (ZeRO
+# stages 0-3):
 # 2 weights + 2 gradients + 12 (fp32 master weights and two moments).
 _SHARDED = {0: 0.0, 1: 12.0, 2: 14.0, 3: 16.0}
 
@@ -42,8 +44,8 @@ def kv_bytes_per_sequence(shape: ModelShape, cell: ServingCell, context_tokens: 
 def kv_bytes_per_accelerator(shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any) -> Any:
     """KV cache on one accelerator: a cache with fewer heads than tensor ranks is replicated on the rest.
 
-    Latent attention (one shared head, DeepSeek-V2, 2405.04434) is replicated on every tensor rank; attention data
-    parallelism gives each rank its own sequences instead.
+    Latent attention (one shared head, DeepSeek-V2, 2405.04434) is replicated on every tensor rank;
+    attention data parallelism gives each rank its own sequences instead.
     """
     shards = np.minimum(cell.tensor_parallel, shape.kv_shards_max) * cell.attention_data_parallel
     return batch * kv_bytes_per_sequence(shape, cell, context_tokens) / (shards * cell.pipeline_parallel)
@@ -80,12 +82,19 @@ def largest_batch(
 
 
 def activation_bytes_per_layer(
-    shape: ModelShape, micro_batch: Any, sequence_tokens: Any, *, tensor_parallel: Any = 1.0, recompute: str = "selective"
+    shape: ModelShape,
+    micro_batch: Any,
+    sequence_tokens: Any,
+    *,
+    tensor_parallel: Any = 1.0,
+    recompute: str = "selective",
 ) -> Any:
-    """Activations kept for the backward pass of one layer on one accelerator (Korthikanti et al. 2022, 2205.05198).
+    """Activations kept for the backward pass of one layer on one accelerator (Korthikanti et al. 2022,
+    2205.05198).
 
-    `none`: s b h (34 + 5 a s / h) / t; `selective`: 34 s b h / t (attention scores recomputed, sequence parallel);
-    `full`: 2 s b h / t (only the layer's input). a s / h is written with the attention FLOPs per pair: 4 L h_attn.
+    `none`: s b h (34 + 5 a s / h) / t; `selective`: 34 s b h / t (attention scores recomputed, sequence
+    parallel); `full`: 2 s b h / t (only the layer's input). a s / h is written with the attention FLOPs per
+    pair: 4 L h_attn.
     """
     tokens = micro_batch * sequence_tokens
     if recompute == "full":
@@ -110,10 +119,11 @@ def training_memory_bytes(
 ) -> Any:
     """Bytes on one accelerator while training with mixed-precision Adam.
 
-    2 + 2 + 12 bytes per parameter over tensor and pipeline ranks, of which ZeRO stage 1, 2, 3 shards 12, 14, 16 over the
-    `data_parallel` ranks (Rajbhandari et al. 2020, 1910.02054); activations of the microbatches that a 1F1B pipeline keeps
-    alive on its first stage: as many as stages, so the same as all layers of one microbatch; logits of one microbatch.
-    A posynomial of `data_parallel`, `micro_batch` and (with a hypothetical shape) of the parameter count.
+    2 + 2 + 12 bytes per parameter over tensor and pipeline ranks, of which ZeRO stage 1, 2, 3 shards 12,
+    14, 16 over the `data_parallel` ranks (Rajbhandari et al. 2020, 1910.02054); activations of the
+    microbatches that a 1F1B pipeline keeps alive on its first stage: as many as stages, so the same as all
+    layers of one microbatch; logits of one microbatch. A posynomial of `data_parallel`, `micro_batch` and
+    (with a hypothetical shape) of the parameter count.
     """
     sharded = _SHARDED[zero_stage]
     model_ranks = tensor_parallel * pipeline_parallel
@@ -128,5 +138,6 @@ def training_memory_bytes(
 
 
 def training_memory_fraction(shape: ModelShape, memory_bytes: Any, **layout: Any) -> Any:
-    """Needed over usable memory of one accelerator: fits if at most 1. `layout` as in `training_memory_bytes`."""
+    """Needed over usable memory of one accelerator: fits if at most 1. `layout` as in
+    `training_memory_bytes`."""
     return training_memory_bytes(shape, **layout) * (1.0 / (table("memory")["usable_fraction"] * memory_bytes))

@@ -1,7 +1,7 @@
 """Number formats: bytes per weight, and which peak of an accelerator applies.
 
-`fp8` and `fp4` need hardware that multiplies in them; `int4` and `mxfp4` are weight-only (the products are 16-bit), so
-they run anywhere. Facts and sources stand in `precisions.toml`.
+`fp8` and `fp4` need hardware that multiplies in them; `int4` and `mxfp4` are weight-only (the products are
+16-bit), so they run anywhere. Facts and sources stand in `precisions.toml`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from planner.hardware.tables import key, table
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format; `fallback` is the format whose peak applies where the chip lacks `compute` (empty: none)."""
+    """A number format; `fallback` is the format whose peak applies where the chip lacks `compute` (empty:
+    none)."""
 
     name: str
     weight_bytes: float

@@ -1,9 +1,9 @@
 """Prices per accelerator-hour: offers as listed on a day, and the one number a plan starts from.
 
-The same H100 costs between 1.3 and 8.6 dollars an hour depending on seller and term, more than any model error, so the
-offer, its source and its date are part of every answer and a caller's own price always wins. Default rule: the median
-of the offers of that accelerator and term; of an even number, the cheaper of the two in the middle, so that the price
-is one that somebody asks.
+The same H100 costs between 1.3 and 8.6 dollars an hour depending on seller and term, more than any model
+error, so the offer, its source and its date are part of every answer and a caller's own price always wins.
+Default rule: the median of the offers of that accelerator and term; of an even number, the cheaper of the
+two in the middle, so that the price is one that somebody asks.
 """
 
 from __future__ import annotations
@@ -73,7 +73,11 @@ def price(
     if not offers:
         known = sorted({p.term for p in prices(name)}) or ["none"]
         raise InvalidInput(
-            Violation("price_usd_per_hour", "unset", f"needed: no {term} offer of {name} is listed (terms: {', '.join(known)})")
+            Violation(
+                "price_usd_per_hour",
+                "unset",
+                f"needed: no {term} offer of {name} is listed (terms: {', '.join(known)})",
+            )
         )
     return offers[(len(offers) - 1) // 2]
 

@@ -1,13 +1,15 @@
 """From means of one replica to percentiles and replica counts under load.
 
-Percentile factors are measured, not assumed: the median over MLPerf inference server runs (Poisson arrivals at a load that
-meets the limits) of percentile / mean. Replica counts follow Little's law and square-root staffing (Halfin & Whitt 1981);
-both are posynomials of the request rate. A replica shares its time among requests, so its mean slowdown is 1/(1 - load).
+Percentile factors are measured, not assumed: the median over MLPerf inference server runs (Poisson arrivals
+at a load that meets the limits) of percentile / mean. Replica counts follow Little's law and square-root
+staffing (Halfin & Whitt 1981); both are posynomials of the request rate. A replica shares its time among
+requests, so its mean slowdown is 1/(1 - load).
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from planner.errors import InvalidInput, Violation
@@ -17,7 +19,8 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
 def percentile_factor(quantity: str, percentile: float) -> float:
-    """Percentile over mean of `ttft` or `tpot`, log-interpolated in -log(1 - q) between the measured percentiles.
+    """Percentile over mean of `ttft` or `tpot`, log-interpolated in -log(1 - q) between the measured
+    percentiles.
 
     Raises:
         InvalidInput: another quantity, or a percentile outside 50..99.9.
@@ -25,13 +28,15 @@ def percentile_factor(quantity: str, percentile: float) -> float:
     if quantity not in ("ttft", "tpot"):
         raise InvalidInput(Violation("quantity", quantity, "ttft or tpot"))
     if not PERCENTILES[0] <= percentile <= PERCENTILES[-1]:
-        raise InvalidInput(Violation("percentile", f"{percentile:g}", f"between {PERCENTILES[0]:g} and {PERCENTILES[-1]:g}"))
-    factors = calibration("queueing")[f"{quantity}_percentile_over_mean"]
-    for low, high in zip(PERCENTILES, PERCENTILES[1:]):
+        raise InvalidInput(
+            Violation("percentile", f"{percentile:g}", f"between {PERCENTILES[0]:g} and {PERCENTILES[-1]:g}")
+        )
+    factors: dict[str, float] = calibration("queueing")[f"{quantity}_percentile_over_mean"]
+    for low, high in pairwise(PERCENTILES):
         if percentile <= high:
             position = math.log((100 - low) / (100 - percentile)) / math.log((100 - low) / (100 - high))
-            below, above = float(factors[f"p{low:g}"]), float(factors[f"p{high:g}"])
-            return below * (above / below) ** position
+            below, above = factors[f"p{low:g}"], factors[f"p{high:g}"]
+            return float(below * (above / below) ** position)
     return float(factors["p99.9"])
 
 
@@ -41,7 +46,8 @@ def utilisation_limit() -> float:
 
 
 def slowdown(utilisation: Any) -> Any:
-    """Mean slowdown of processor sharing, 1/(1 - utilisation); in a geometric program use a slack variable instead."""
+    """Mean slowdown of processor sharing, 1/(1 - utilisation); in a geometric program use a slack variable
+    instead."""
     return 1.0 / (1.0 - utilisation)
 
 
@@ -55,8 +61,9 @@ def replicas_needed(
 ) -> Any:
     """Replicas for a Poisson request rate, each with `batch` slots (not rounded up).
 
-    Offered load R = rate x seconds / batch replicas, over the utilisation limit, plus `headroom` x sqrt(R / batch): the
-    square-root rule on the R x batch slots, expressed in replicas. A posynomial of rate and 1/batch.
+    Offered load R = rate x seconds / batch replicas, over the utilisation limit, plus `headroom` x sqrt(R /
+    batch): the square-root rule on the R x batch slots, expressed in replicas. A posynomial of rate and
+    1/batch.
     """
     spare = float(calibration("queueing")["staffing_headroom"]) if headroom is None else headroom
     slots = requests_in_flight(request_rate_per_second, request_seconds)

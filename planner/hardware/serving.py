@@ -1,12 +1,13 @@
 """Serving latency and throughput of one replica under continuous batching.
 
-One decode step of B sequences takes (read time + product time + collectives + launch overhead); the read and product
-terms are ADDED where a roofline takes their maximum: on measurements both err alike, and the sum is a posynomial, hence
-usable in a geometric program. What a bare roofline omits dominates small batches: a fixed time per layer that no
-bandwidth shortens. Requests that arrive in the middle of others' decoding stall them (Agrawal et al. 2024, Sarathi-Serve,
-2403.02310), and wait in turn, which is most of the time to first token.
-Efficiencies fall with narrower formats as a power of the operand's bytes. Roofline: Williams et al. 2009;
-transformer inference counts: Pope et al. 2022 (2211.05102); collectives: ring all-reduce, Thakur et al. 2005.
+One decode step of B sequences takes (read time + product time + collectives + launch overhead); the read
+and product terms are ADDED where a roofline takes their maximum: on measurements both err alike, and the
+sum is a posynomial, hence usable in a geometric program. What a bare roofline omits dominates small
+batches: a fixed time per layer that no bandwidth shortens. Requests that arrive in the middle of others'
+decoding stall them (Agrawal et al. 2024, Sarathi-Serve, 2403.02310), and wait in turn, which is most of the
+time to first token. Efficiencies fall with narrower formats as a power of the operand's bytes. Roofline:
+Williams et al. 2009; transformer inference counts: Pope et al. 2022 (2211.05102); collectives: ring
+all-reduce, Thakur et al. 2005.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from planner.hardware.tables import calibration
 class ServingConstants:
     """Fitted constants (`calibration.toml`, section `serving`); none belongs to one accelerator or model.
 
-    *_efficiency: share of the peak at 16 bits; *_exponent: how it falls with the operand's bytes / 2; *_seconds: fixed times.
+    *_efficiency: share of the peak at 16 bits; *_exponent: how it falls with the operand's bytes / 2;
+    *_seconds: fixed times.
     """
 
     memory_efficiency: float
@@ -64,8 +66,8 @@ def serving_constants() -> ServingConstants:
 def distinct_experts(shape: ModelShape, tokens: Any, constants: ServingConstants | None = None) -> Any:
     """Expected distinct experts per layer that `tokens` tokens touch: E (1 - (1 - k/E)^(tokens^r)).
 
-    r = 1 is uniform routing; fitted r < 1 because tokens of one batch prefer the same experts. Not log-log convex in
-    `tokens`: inside a geometric program give `experts_read` (a monomial tangent of this) instead.
+    r = 1 is uniform routing; fitted r < 1 because tokens of one batch prefer the same experts. Not log-log
+    convex in `tokens`: inside a geometric program give `experts_read` (a monomial tangent of this) instead.
     """
     c = constants or serving_constants()
     missed = (1.0 - shape.experts_per_token / shape.expert_count) ** (tokens**c.routing_exponent)
@@ -109,10 +111,11 @@ def decode_seconds(
     experts_read: Any = None,
     constants: ServingConstants | None = None,
 ) -> Any:
-    """Seconds of one decode step of `batch` sequences (over the whole replica) at `context_tokens` of context each.
+    """Seconds of one decode step of `batch` sequences (over the whole replica) at `context_tokens` of context
+    each.
 
-    Pipeline stages split the batch, not the latency: a token still passes through all layers, and each stage reads its
-    weights for each part of the batch.
+    Pipeline stages split the batch, not the latency: a token still passes through all layers, and each
+    stage reads its weights for each part of the batch.
     """
     c = constants or serving_constants()
     if experts_read is None:
@@ -139,12 +142,15 @@ def prefill_seconds(
     prompts: Any = 1.0,
     constants: ServingConstants | None = None,
 ) -> Any:
-    """Seconds to process `prompts` prompts at once: products, causal attention, weights read once, collectives, launches."""
+    """Seconds to process `prompts` prompts at once: products, causal attention, weights read once,
+    collectives, launches."""
     c = constants or serving_constants()
     efficiency = c.prefill_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
     tokens = prompts * input_tokens
     pairs = 0.5 * tokens * input_tokens
-    attention = shape.attention_flops_per_pair * pairs / (cell.ranks * cell.bf16_flops_per_second * c.prefill_efficiency)
+    attention = (
+        shape.attention_flops_per_pair * pairs / (cell.ranks * cell.bf16_flops_per_second * c.prefill_efficiency)
+    )
     routing = 1.0 + c.prefill_moe_excess * (shape.moe_layers / shape.layers)  # small ragged products, dispatch
     whole = (
         tokens * _products(shape, cell) * routing / efficiency
@@ -167,8 +173,8 @@ def tpot_seconds(
 ) -> Any:
     """Mean seconds per output token after the first, with `batch` requests always in flight.
 
-    A decode step at the mean context I + O/2, plus the share of other requests' prefills that chunking does not hide:
-    in the time of O steps each of the `batch` requests is replaced once and its prompt processed.
+    A decode step at the mean context I + O/2, plus the share of other requests' prefills that chunking does
+    not hide: in the time of O steps each of the `batch` requests is replaced once and its prompt processed.
     """
     c = constants or serving_constants()
     step = decode_seconds(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read, c)
@@ -187,8 +193,9 @@ def ttft_seconds(
 ) -> Any:
     """Mean seconds to the first token in a closed loop of `batch` users.
 
-    base + r B + (p + q B^g) prefills + s decode steps: the prompt itself, those of users who start or return together, the
-    steps of others in between, and the host's work per request. Waiting for free cache memory is not in it: see `largest_batch`.
+    base + r B + (p + q B^g) prefills + s decode steps: the prompt itself, those of users who start or
+    return together, the steps of others in between, and the host's work per request. Waiting for free cache
+    memory is not in it: see `largest_batch`.
     """
     c = constants or serving_constants()
     alone = prefill_seconds(shape, cell, input_tokens, constants=c)
@@ -207,7 +214,8 @@ def seconds_per_output_token(
     experts_read: Any = None,
     constants: ServingConstants | None = None,
 ) -> Any:
-    """Inverse throughput of a full replica: (TTFT + O TPOT) / (B O) seconds; a posynomial if `batch` is a monomial."""
+    """Inverse throughput of a full replica: (TTFT + O TPOT) / (B O) seconds; a posynomial if `batch` is a
+    monomial."""
     first = ttft_seconds(shape, cell, batch, input_tokens, output_tokens, experts_read, constants)
     each = tpot_seconds(shape, cell, batch, input_tokens, output_tokens, experts_read, constants)
     return (first / output_tokens + each) / batch

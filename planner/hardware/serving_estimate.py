@@ -1,8 +1,9 @@
 """Serving predictions for parsed configurations, with the queue that forms when the cache is full.
 
-Three situations: a closed loop on one pool, one whole batch (no queue: prompt of all, then every step), and separate
-prefill and decode pools (Zhong et al. 2024, DistServe, 2401.09670), where prefills do not stall decoding.
-When the loop holds more users than the cache, the rest wait: users / throughput = wait + first token + answer.
+Three situations: a closed loop on one pool, one whole batch (no queue: prompt of all, then every step), and
+separate prefill and decode pools (Zhong et al. 2024, DistServe, 2401.09670), where prefills do not stall
+decoding. When the loop holds more users than the cache, the rest wait: users / throughput = wait + first
+token + answer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from planner.hardware.tables import calibration, table
 
 @dataclass(frozen=True)
 class ServingTimes:
-    """Per configuration: mean TTFT and TPOT (seconds), output tokens per second of the whole deployment, sequences that
+    """Per configuration: mean TTFT and TPOT (seconds), output tokens per second of the whole deployment,
+    sequences that
     decode at once in one worker, and whether the model fits at all."""
 
     ttft_seconds: Floats
@@ -54,7 +56,10 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
     step = decode_seconds(shape, cell, batch, context, constants=c)
     whole = (prefill_seconds(shape, cell, inputs, batch, constants=c), step)
     split = calibration("split_pools")
-    known = {n: np.where(points.workers_known, split[n], split[f"{n}_unknown"]) for n in ("time_factor", "first_token_factor")}
+    known = {
+        n: np.where(points.workers_known, split[n], split[f"{n}_unknown"])
+        for n in ("time_factor", "first_token_factor")
+    }
     apart = (_split_ttft(points, step, c) * known["first_token_factor"], step * known["time_factor"])
     kind = points.kind
     ttft = np.where(kind == "batch", whole[0], np.where(kind == "split", apart[0], loop[0]))
@@ -66,7 +71,8 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
 
 
 def _split_ttft(points: ServingPoints, step: Any, c: ServingConstants) -> Any:
-    """Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over."""
+    """Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over.
+    Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over."""
     users = points.concurrency / points.prefill_workers
     alone = prefill_seconds(points.shape, points.prefill_cell, points.input_tokens, constants=c)
     queue = (c.first_token_prefills + c.first_token_queue * users**c.first_token_queue_exponent) * alone

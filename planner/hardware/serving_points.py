@@ -1,8 +1,9 @@
 """Serving configurations from the columns of published benchmark tables.
 
-Understands the column sets of InferenceX exports (aggregated and disaggregated sets, closed loop of `concurrency`
-users), of batch benchmarks (`batch_size` whole batches, `n_devices`) and of ML.ENERGY. Rows that cannot be run (unknown
-accelerator or model, a precision the chip lacks, a layout that does not divide) keep a reason and are not predicted.
+Understands the column sets of InferenceX exports (aggregated and disaggregated sets, closed loop of
+`concurrency` users), of batch benchmarks (`batch_size` whole batches, `n_devices`) and of ML.ENERGY. Rows
+that cannot be run (unknown accelerator or model, a precision the chip lacks, a layout that does not divide)
+keep a reason and are not predicted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from planner.errors import PlanningError
 from planner.hardware.cells import ServingCell, serving_cell, stack
 from planner.hardware.columns import Columns, Floats, first_of, numbers, require_columns, text
-from planner.hardware.frameworks import framework
+from planner.hardware.frameworks import Framework, framework
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
 from planner.hardware.tables import calibration
 
@@ -27,9 +28,10 @@ _GPU_COLUMNS = "system|hardware|accelerator|gpu"
 class ServingPoints:
     """Configurations as arrays over the supported rows (`rows` are their positions in the table).
 
-    kind: "loop" (closed loop), "batch" (one batch, prompt and answers together) or "split" (prefill and decode on
-    separate pools: `prefill_cell`, `prefill_workers`, `decode_workers`; `workers_known` is false where the table leaves
-    the counts blank and the usual number of decode workers is assumed). `reasons`: why each other row is unsupported.
+    kind: "loop" (closed loop), "batch" (one batch, prompt and answers together) or "split" (prefill and
+    decode on separate pools: `prefill_cell`, `prefill_workers`, `decode_workers`; `workers_known` is false
+    where the table leaves the counts blank and the usual number of decode workers is assumed). `reasons`:
+    why each other row is unsupported.
     """
 
     row_count: int
@@ -58,7 +60,9 @@ def model_of(name: str, total_parameters: float = float("nan"), active_parameter
             raise
     active = active_parameters if active_parameters > 0 else total_parameters
     experts = 1.0 if active > 0.95 * total_parameters else 64.0
-    return hypothetical_shape(active, experts, experts_per_token=4.0 if experts > 1 else 1.0, total_parameters=total_parameters)
+    return hypothetical_shape(
+        active, experts, experts_per_token=4.0 if experts > 1 else 1.0, total_parameters=total_parameters
+    )
 
 
 def precision_of(stated: str, model_name: str) -> str:
@@ -90,12 +94,15 @@ def serving_points(columns: Columns) -> ServingPoints:
     require_columns(columns, "concurrency|batch_size|max_num_seqs|avg_batch_size")
     chips = next(text(columns, n) for n in _GPU_COLUMNS.split("|") if n in columns)
     models = text(columns, "model")
-    stated = [a or b or c for a, b, c in zip(text(columns, "precision"), text(columns, "quant"), text(columns, "weight_precision"))]
+    stated = [
+        a or b or c
+        for a, b, c in zip(text(columns, "precision"), text(columns, "quant"), text(columns, "weight_precision"))
+    ]
     total = numbers(columns, "total_params_b") * 1e9
     active = numbers(columns, "active_params_b") * 1e9
     layouts = _layouts(columns)
-    engines = text(columns, "framework")
-    whole_batch = "concurrency" not in columns and "max_num_seqs" not in columns
+    whole_batch = _is_whole_batch(columns)
+    engines = [framework(name, whole_batch=whole_batch) for name in text(columns, "framework")]
     in_flight = first_of(
         numbers(columns, "concurrency"),
         numbers(columns, "avg_batch_size"),
@@ -112,8 +119,11 @@ def serving_points(columns: Columns) -> ServingPoints:
                 raise PlanningError("lengths or batch are blank")
             shape = model_of(models[i], total[i], active[i])
             precision_name = precision_of(stated[i], models[i])
-            growth = float(in_flight[i]) ** framework(engines[i]).batch_exponent
-            cells = [_cell(chips[i], precision_name, stated[i], shape, degrees, engines[i], growth) for degrees in (layout.decode, layout.prefill)]
+            growth = float(in_flight[i]) ** engines[i].batch_exponent
+            cells = [
+                _cell(chips[i], precision_name, stated[i], shape, degrees, engines[i], growth)
+                for degrees in (layout.decode, layout.prefill)
+            ]
             kept.append((i, shape, cells[0], cells[1], layout))
         except PlanningError as error:
             reasons[i] = error.message
@@ -132,13 +142,20 @@ def serving_points(columns: Columns) -> ServingPoints:
         accelerators=np.array([k[4].accelerators for k in kept], dtype=np.float64),
         kind=np.array(["batch" if whole_batch and k[4].kind == "loop" else k[4].kind for k in kept], dtype=object),
         workers_known=np.array([k[4].workers_known for k in kept], dtype=bool),
-        framework=np.array([f.lower() for f in engines], dtype=object)[rows],
+        framework=np.array([f.lower() for f in text(columns, "framework")], dtype=object)[rows],
         reasons=reasons,
     )
 
 
+def _is_whole_batch(columns: Columns) -> bool:
+    """Tables that give a batch but neither users nor a limit of sequences measure one batch from start to
+    end."""
+    return "concurrency" not in columns and "max_num_seqs" not in columns
+
+
 def _task_prompts(columns: Columns) -> Floats:
-    """Prompt lengths of benchmark tasks that do not state them (`calibration.toml`, section `task_prompt_tokens`)."""
+    """Prompt lengths of benchmark tasks that do not state them (`calibration.toml`, section
+    `task_prompt_tokens`)."""
     known = calibration("task_prompt_tokens")
     return np.array([float(known.get(t, known["other"])) for t in text(columns, "task")])
 
@@ -164,7 +181,8 @@ def _layouts(columns: Columns) -> list[_Layout]:
         for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")
     }
     modes, ways = text(columns, "mode"), text(columns, "parallelism")
-    split_way = ["pp" if framework(name).layer_split else "" for name in text(columns, "framework")]
+    names, whole_batch = text(columns, "framework"), _is_whole_batch(columns)
+    split_way = ["pp" if framework(name, whole_batch=whole_batch).layer_split else "" for name in names]
     return [
         _split_layout({n: v[i] for n, v in split.items()}, gpus[i])
         if modes[i] == "disagg"
@@ -178,7 +196,8 @@ def _at_least_one(value: float) -> float:
 
 
 def _plain_layout(v: dict[str, float], gpus: float, way: str) -> _Layout:
-    """One pool. Of stated degrees that multiply to more than the accelerators, the tensor degree gives way."""
+    """One pool. Of stated degrees that multiply to more than the accelerators, the tensor degree gives way.
+    One pool. Of stated degrees that multiply to more than the accelerators, the tensor degree gives way."""
     pp, dp = _at_least_one(v["pp"]), _at_least_one(v["attn_dp"])
     ep = _at_least_one(v["moe_ep"] if v["moe_ep"] > 0 else v["ep"])
     tp = v["tp"]
@@ -199,7 +218,8 @@ def _plain_layout(v: dict[str, float], gpus: float, way: str) -> _Layout:
 
 
 def _split_layout(v: dict[str, float], gpus: float) -> _Layout:
-    """Separate pools; where worker counts are blank (exports lose them), one prefill worker and the usual decode workers."""
+    """Separate pools; where worker counts are blank (exports lose them), one prefill worker and the usual
+    decode workers."""
     pools = {}
     for side in ("prefill", "decode"):
         tp, pp, dp = (_at_least_one(v[f"{side}_{n}"]) for n in ("tp_size", "pp_size", "attention_dp_size"))
@@ -212,7 +232,9 @@ def _split_layout(v: dict[str, float], gpus: float) -> _Layout:
         decode_workers = float(calibration("split_pools")["usual_decode_workers"])
     if np.isnan(gpus):
         gpus = prefill_workers * size["prefill"] + decode_workers * size["decode"]
-    return _Layout(pools["decode"], pools["prefill"], _at_least_one(decode_workers), prefill_workers, gpus, "split", workers_known)
+    return _Layout(
+        pools["decode"], pools["prefill"], _at_least_one(decode_workers), prefill_workers, gpus, "split", workers_known
+    )
 
 
 def _cell(
@@ -221,7 +243,7 @@ def _cell(
     stated: str,
     shape: ModelShape,
     degrees: tuple[float, float, float, float],
-    engine: str,
+    engine: Framework,
     growth: float,
 ) -> ServingCell:
     tp, pp, dp, ep = degrees
@@ -237,6 +259,6 @@ def _cell(
         attention_data_parallel=int(dp),
         expert_parallel=int(ep),
         kv_bytes_per_element=_cache_bytes(stated),
-        framework_name=engine,
+        engine=engine,
     )
     return replace(cell, framework_factor=cell.framework_factor * growth)

@@ -1,10 +1,11 @@
 """Model shapes: tensors, KV cache and FLOPs of real models, and of models that do not exist yet.
 
-Parameters are counted from the tensors a configuration implies (embeddings, tied heads, grouped or latent attention,
-routed and shared experts, first dense layers), because sizes quoted in names are off by several per cent and a fit test
-is decided by less. A planned model has no configuration; `hypothetical_shape` gives it depth, width and KV bytes as power
-laws of its parameter count regressed over the dense catalogue, hence monomials that a geometric program can hold.
-Source of the shapes: the models' own configuration files (`models.toml`). Latent attention: DeepSeek-V2, 2405.04434.
+Parameters are counted from the tensors a configuration implies (embeddings, tied heads, grouped or latent
+attention, routed and shared experts, first dense layers), because sizes quoted in names are off by several
+per cent and a fit test is decided by less. A planned model has no configuration; `hypothetical_shape` gives
+it depth, width and KV bytes as power laws of its parameter count regressed over the dense catalogue, hence
+monomials that a geometric program can hold. Source of the shapes: the models' own configuration files
+(`models.toml`). Latent attention: DeepSeek-V2, 2405.04434.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from planner.hardware.tables import calibration, key, table
 class ModelShape:
     """What the cost formulas need of a model; numbers may be posynomials of a decision variable.
 
-    total_parameters = embedding + untied_head (0 if tied) + dense + moe_layers x expert_count x parameters_per_expert.
+    total_parameters = embedding + untied_head (0 if tied) + dense + moe_layers x expert_count x
+    parameters_per_expert.
     head_parameters: the output projection as read in every step, tied or not.
     dense_parameters: read for every token (attention, dense and shared feed-forward, routers, norms).
-    kv_bytes_per_token_16bit: cache growth per token of context over all layers; kv_window_bytes_16bit: cache of the
-    sliding-window layers of one sequence (constant). kv_shards_max: over how many tensor-parallel ranks the cache can be
-    split (KV heads; 1 for latent attention). attention_flops_per_pair: forward FLOPs per (query, key), all layers.
+    kv_bytes_per_token_16bit: cache growth per token of context over all layers; kv_window_bytes_16bit:
+    cache of the sliding-window layers of one sequence (constant). kv_shards_max: over how many
+    tensor-parallel ranks the cache can be split (KV heads; 1 for latent attention).
+    attention_flops_per_pair: forward FLOPs per (query, key), all layers.
     """
 
     name: str
@@ -85,7 +88,9 @@ def _from_row(row: dict[str, Any]) -> ModelShape:
     per_expert = matrices * hidden * row.get("moe_intermediate", row.get("intermediate", 0)) if experts else 0
     shared = row.get("shared_experts", 0) * per_expert
     dense_mlp_layers = first_dense if experts and "moe_layers" not in row else layers - moe_layers
-    dense = float(layers * (_attention_parameters(row) + 2 * hidden) + moe_layers * (shared + hidden * experts) + hidden)
+    dense = float(
+        layers * (_attention_parameters(row) + 2 * hidden) + moe_layers * (shared + hidden * experts) + hidden
+    )
     dense += dense_mlp_layers * matrices * hidden * row.get("intermediate", 0)
     chosen = row.get("experts_per_token", 0)
     embedding = float(row["vocab"] * hidden)
@@ -94,7 +99,8 @@ def _from_row(row: dict[str, Any]) -> ModelShape:
     total = embedding + head + dense + experts * expert_parameters
     active = embedding + head + dense + chosen * expert_parameters
     if "published_parameters" in row:
-        # Scale the counted split so that its sum is the published one: layers of other kinds are in neither field.
+        # Scale the counted split so that its sum is the published one: layers of other kinds are in neither
+        # field.
         active_share = row.get("published_active_parameters", row["published_parameters"])
         if experts > chosen:
             expert_parameters = (row["published_parameters"] - active_share) / (experts - chosen)
@@ -105,7 +111,9 @@ def _from_row(row: dict[str, Any]) -> ModelShape:
     windowed = row.get("window_layers", 0)
     per_layer = _kv_bytes_per_layer(row)
     latent = row["attention"] == "MLA"
-    pair_width = (row["kv_lora_rank"] + row["qk_rope_head_dim"] + row["kv_lora_rank"]) / 2 if latent else row["head_dim"]
+    pair_width = (
+        (row["kv_lora_rank"] + row["qk_rope_head_dim"] + row["kv_lora_rank"]) / 2 if latent else row["head_dim"]
+    )
     return ModelShape(
         name=row["name"],
         layers=float(layers),

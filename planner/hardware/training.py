@@ -1,11 +1,12 @@
 """Training time, accelerator-hours and goodput as posynomials of parameters, tokens and accelerators.
 
-time = (products / (accelerators x peak x efficiency) + scaling + pipeline bubble) x (1 + failures). What a falling
-utilisation hides in a factor is written as terms that grow with the accelerator count, so that the whole stays
-log-log convex. FLOPs: 6 N D (Kaplan et al. 2020, 2001.08361) + causal attention 6 L h s D (Korthikanti et al.
-2022, 2205.05198); bubble (p - 1)/(v m): Narayanan et al. 2021 (2104.04473); checkpoint interval: Young 1974, Daly 2006;
-failure rate: Llama 3 report (2407.21783), 419 unexpected interruptions in 54 days on 16,384 accelerators.
-Constants fitted on published step speeds and whole runs: `calibration.toml`, section `training`.
+time = (products / (accelerators x peak x efficiency) + scaling + pipeline bubble) x (1 + failures). What a
+falling utilisation hides in a factor is written as terms that grow with the accelerator count, so that the
+whole stays log-log convex. FLOPs: 6 N D (Kaplan et al. 2020, 2001.08361) + causal attention 6 L h s D
+(Korthikanti et al. 2022, 2205.05198); bubble (p - 1)/(v m): Narayanan et al. 2021 (2104.04473); checkpoint
+interval: Young 1974, Daly 2006; failure rate: Llama 3 report (2407.21783), 419 unexpected interruptions in
+54 days on 16,384 accelerators. Constants fitted on published step speeds and whole runs:
+`calibration.toml`, section `training`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,16 @@ from planner.hardware.tables import calibration
 class TrainingConstants:
     """Fitted constants. Efficiencies are shares of the dense 16-bit peak; width exponents as in serving.
 
-    efficiency: dense model of 1e10 active parameters, 16-bit, few accelerators of 200 FLOP per byte of memory traffic;
-    intensity_exponent: time grows with (FLOP per byte / 200)^e, because attention, norms and optimiser run at memory speed;
-    size_exponent: time falls with (active parameters / 1e10)^-e, because wider products are better fed; moe_time_factor: how much longer MoE layers take than their
-    FLOPs say; width_exponent: time ~ (operand bytes / 2)^width_exponent of the 16-bit time; scaling_share and
-    scaling_exponent: extra time share c (G / 1000)^e; whole_run_factor: end-to-end over steady-state time.
+    efficiency: dense model of 1e10 active parameters, 16-bit, few accelerators of 200 FLOP per byte of
+    memory traffic;
+    intensity_exponent: time grows with (FLOP per byte / 200)^e, because attention, norms and optimiser run
+    at memory speed;
+    size_exponent: time falls with (active parameters / 1e10)^-e, because wider products are better fed;
+    moe_time_factor: how much longer MoE layers take than their FLOPs say; width_exponent: time ~ (operand
+    bytes / 2)^width_exponent of the 16-bit time; scaling_share and
+    scaling_exponent: extra time share c (G / 1000)^e; whole_run_factor x (active parameters / 1e10)^
+    whole_run_size_exponent: end-to-end over steady-state time (larger models need slower layouts and
+    restart longer).
     """
 
     efficiency: float
@@ -41,6 +47,7 @@ class TrainingConstants:
     scaling_share: float
     scaling_exponent: float
     whole_run_factor: float
+    whole_run_size_exponent: float
     failure_accelerator_hours: float
     checkpoint_seconds: float
     restart_seconds: float
@@ -57,8 +64,9 @@ def training_constants() -> TrainingConstants:
 class TrainingCell:
     """Discrete choices of a training run; numbers may be arrays over cells.
 
-    `bf16_flops_per_second` is the 16-bit peak; `compute_bytes` the operand width of the products (2 bf16, 1 fp8, 0.5 fp4).
-    `bubble_share`: (p - 1)/(v m) of a 1F1B pipeline with p stages, v chunks, m microbatches (see `pipeline_bubble`).
+    `bf16_flops_per_second` is the 16-bit peak; `compute_bytes` the operand width of the products (2 bf16, 1
+    fp8, 0.5 fp4). `bubble_share`: (p - 1)/(v m) of a 1F1B pipeline with p stages, v chunks, m microbatches
+    (see `pipeline_bubble`).
     """
 
     bf16_flops_per_second: Any
@@ -96,7 +104,8 @@ def training_cell(
 
 
 def pipeline_bubble(pipeline_parallel: Any, micro_batches: Any, interleave: Any = 1.0) -> Any:
-    """Idle share (p - 1)/(v m) of a one-forward-one-backward pipeline (Narayanan et al. 2021, 2104.04473, eq. 2)."""
+    """Idle share (p - 1)/(v m) of a one-forward-one-backward pipeline (Narayanan et al. 2021, 2104.04473,
+    eq. 2)."""
     return (pipeline_parallel - 1.0) / (interleave * micro_batches)
 
 
@@ -111,7 +120,8 @@ def training_flops(
 def step_share(
     cell: TrainingCell, active_parameters: Any, accelerator_count: Any, constants: TrainingConstants | None = None
 ) -> Any:
-    """Time over (16-bit FLOP time at peak): 1/MFU as a posynomial of active parameters and accelerator count."""
+    """Time over (16-bit FLOP time at peak): 1/MFU as a posynomial of active parameters and accelerator
+    count."""
     c = constants or training_constants()
     base = (cell.compute_bytes / 2.0) ** c.width_exponent / c.efficiency
     base = base * (cell.bf16_flops_per_second / cell.memory_bytes_per_second / 200.0) ** c.intensity_exponent
@@ -134,7 +144,8 @@ def tokens_per_second_per_accelerator(
 
 
 def failure_loss(accelerator_count: Any, constants: TrainingConstants | None = None) -> Any:
-    """Share of time lost to checkpoints, redone work and restarts: sqrt(2 delta / M) + (restart) / M, M = M1 / G.
+    """Share of time lost to checkpoints, redone work and restarts: sqrt(2 delta / M) + (restart) / M, M = M1 /
+    G.
 
     The first term is the loss at the best checkpoint interval sqrt(2 delta M) (Young 1974; Daly 2006).
     """
@@ -160,8 +171,8 @@ def accelerator_seconds(
     """Accelerator-seconds of a whole run with restarts, evaluation and other stops."""
     c = constants or training_constants()
     steady = flops / cell.bf16_flops_per_second * step_share(cell, active_parameters, accelerator_count, c)
-    lost = failure_loss(accelerator_count, c)
-    return steady * c.whole_run_factor + steady * c.whole_run_factor * lost
+    whole = steady * c.whole_run_factor * (active_parameters * 1e-10) ** c.whole_run_size_exponent
+    return whole + whole * failure_loss(accelerator_count, c)
 
 
 def training_seconds(

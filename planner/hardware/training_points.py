@@ -1,7 +1,8 @@
 """Training runs and steady-state speeds from the columns of published tables.
 
-A row names a model or gives its parameter counts (`n_params`, `n_active`), an accelerator, and what is known of layout,
-precision, sequence length and tokens; blanks take stated defaults. Rows that cannot be run keep a reason.
+A row names a model or gives its parameter counts (`n_params`, `n_active`), an accelerator, and what is
+known of layout, precision, sequence length and tokens; blanks take stated defaults. Rows that cannot be run
+keep a reason.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _DEFAULT_ACCELERATORS = 1024.0
 
 @dataclass(frozen=True)
 class TrainingPoints:
-    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
+    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given.
+    Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
 
     row_count: int
     rows: Any
@@ -94,14 +96,16 @@ def _shape(name: str, total: float, active: float) -> ModelShape:
 
 
 def _flops(counted: float, stated: float) -> float:
-    """FLOPs counted from tokens; the stated ones where tokens are blank or (words, examples, unnamed experts) cannot be meant."""
+    """FLOPs counted from tokens; the stated ones where tokens are blank or (words, examples, unnamed
+    experts) cannot be meant."""
     if np.isnan(counted) or stated / counted > 3.0 or counted / stated > 3.0:
         return stated
     return counted
 
 
 def _precision(stated: str, container: str) -> str:
-    """Blank means 16-bit, except in the NeMo container tables, whose recipes without a stated precision are FP8."""
+    """Blank means 16-bit, except in the NeMo container tables, whose recipes without a stated precision are
+    FP8."""
     if stated:
         return stated.split(" (")[0]
     return "fp8" if container else "bf16"

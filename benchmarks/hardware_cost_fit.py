@@ -1,0 +1,191 @@
+"""Constants of planner/hardware/energy.py and training.py from power measurements, step speeds and whole runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hardware_residuals import (
+    Array,
+    Columns,
+    architecture,
+    interval,
+    leave_one_out,
+    median_error,
+    read,
+    say,
+    settings,
+    weights,
+    where,
+)
+from scipy.optimize import least_squares
+
+from planner.hardware import serving_estimate, tables
+from planner.hardware.columns import numbers
+from planner.hardware.serving_points import serving_points
+from planner.hardware.training import TrainingConstants, accelerator_hours, step_share
+from planner.hardware.training_points import TrainingPoints, training_points
+
+# name: (prior, width of the prior in log units, lower bound, upper bound)
+TRAINING = {
+    "efficiency": (0.5, 0.3, 0.2, 0.9),
+    "intensity_exponent": (0.3, 0.5, 0.01, 1.0),
+    "size_exponent": (0.05, 0.7, 0.001, 0.15),
+    "width_exponent": (0.4, 0.5, 0.05, 1.0),
+    "moe_time_factor": (1.9, 0.4, 1.0, 4.0),
+    "full_recompute_factor": (1.15, 0.1, 1.0, 1.34),
+    "scaling_share": (0.1, 0.7, 0.005, 0.6),
+    "scaling_exponent": (0.4, 0.3, 0.15, 1.0),
+}
+
+
+def prompt_lengths(table: Columns) -> dict[str, float]:
+    """Prompt lengths that the energy benchmark does not state, task by task: those that fit its throughput
+    best."""
+    lengths = {"other": 512.0}
+    for task in sorted(set(table["task"])):
+        some = where(table, [t == task for t in table["task"]])
+        speed = np.log(numbers(some, "output_tok_s"))
+
+        def miss(tokens: float, some: Columns = some, speed: Array = speed) -> float:
+            points = serving_points({**some, "isl": [str(tokens)] * len(some["task"])})
+            return median_error(
+                np.log(serving_estimate.serving_times(points).output_tokens_per_second) - speed[points.rows]
+            )
+
+        lengths[task] = min((128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0), key=miss)
+    return lengths
+
+
+def power_fit(table: Columns) -> dict[str, Any]:
+    """Log-linear power law (ridge towards 0) of sequences and active parameters per accelerator, sparsity
+    and width."""
+    points = serving_points(table)
+    times = serving_estimate.serving_times(points)
+    watts = numbers(table, "avg_power_w")[points.rows]
+    joules = numbers(table, "energy_j_per_token")[points.rows]
+    model, gpu = ([architecture(table[c][i]) for i in points.rows] for c in ("model", "gpu"))
+    features = np.stack(
+        [
+            np.ones(len(watts)),
+            np.log(times.running / points.accelerators),
+            np.log(points.shape.active_parameters * 1e-9 / points.accelerators),
+            np.log(points.shape.total_parameters / points.shape.active_parameters),
+            np.log(points.cell.weight_bytes_per_parameter / 2.0),
+        ],
+        axis=1,
+    )
+    target = np.log(watts / points.accelerators / points.cell.tdp_watts)
+    w_all = weights([a + b for a, b in zip(model, gpu)], 0.5)
+
+    def fit(i: Any) -> Array:
+        weighted = features[i] * w_all[i][:, None]
+        ridge = np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
+        return np.asarray(np.linalg.solve(weighted.T @ features[i] + ridge, weighted.T @ target[i]))
+
+    def predicted(beta: Array, i: Any) -> Array:
+        return np.minimum(features[i] @ beta, 0.0)
+
+    everything = np.arange(len(watts))
+    beta = fit(everything)
+    names = (
+        "serving_tdp_share",
+        "batch_exponent",
+        "active_exponent",
+        "sparsity_exponent",
+        "width_exponent",
+        "unsteady_factor",
+    )
+    say("power_watts", "in sample", predicted(beta, everything) - target)
+    speed_error = np.log(times.output_tokens_per_second) - np.log(numbers(table, "output_tok_s")[points.rows])
+    say("output_tokens_per_second, energy table", "constants of the other table", speed_error)
+    unsteady = np.log(watts) - np.log(times.output_tokens_per_second) - np.log(joules)
+    left: dict[str, list[Array]] = {"power_watts": [], "joules_per_token": []}
+    for how, groups in (("without its accelerator", gpu), ("without its model", model)):
+        power_error = leave_one_out(groups, fit, predicted)[0] - target
+        centre = np.array([np.median(unsteady[np.array(groups) != g]) for g in groups])
+        board = power_error + unsteady - centre
+        left["power_watts"].append(power_error)
+        left["joules_per_token"].append(board)
+        say("power_watts", how, power_error)
+        say("joules_per_token", how, board)
+    shares = dict(zip(names, [float(np.exp(beta[0])), *beta[1:].tolist()]))
+    shares["unsteady_factor"] = float(np.exp(-np.median(unsteady)))
+    kept = {k: v for k, v in tables.calibration("energy").items() if k not in names}
+    return {"energy": shares | kept, "intervals": {q: interval(*v) for q, v in left.items()}}
+
+
+def training_fit(data: Path) -> dict[str, Any]:
+    table = read(data / "training_throughput.csv")
+    table = where(table, [task not in ("sft", "lora") for task in table["task"]])
+    points = training_points(table)
+    tokens = numbers(table, "tok_s_per_gpu")[points.rows]
+    counted = numbers(table, "model_tflops_per_gpu")[points.rows] * 1e12 / points.flops_per_token
+    speed = np.where(np.isnan(tokens), counted, tokens)
+    target = np.log(points.cell.bf16_flops_per_second / (speed * points.flops_per_token))
+    gpu, model, source = ([architecture(table[c][i]) for i in points.rows] for c in ("accelerator", "model", "source"))
+    w_all = weights([a + b for a, b in zip(source, gpu)], 0.35)
+    prior, width, low, high = settings(TRAINING)
+    shipped = tables.calibration("training")
+
+    def constants(theta: Array) -> TrainingConstants:
+        fitted = {k: float(np.exp(t)) for k, t in zip(TRAINING, theta)}
+        return TrainingConstants(
+            **{f.name: fitted.get(f.name, shipped[f.name]) for f in dataclasses.fields(TrainingConstants)}
+        )
+
+    def residual(theta: Array, i: Any) -> Array:
+        cell = dataclasses.replace(points.cell, **{k: v[i] for k, v in vars(points.cell).items()})
+        share = step_share(cell, points.active_parameters[i], points.accelerators[i], constants(theta))
+        return np.asarray(target[i] - np.log(share))  # predicted over measured speed
+
+    def fit(i: Any) -> Array:
+        w = w_all[i] / w_all[i].mean()
+        cost = lambda theta: np.concatenate([w * residual(theta, i) / 0.2, (theta - prior) / width])  # noqa: E731
+        return np.asarray(least_squares(cost, prior, loss="soft_l1", bounds=(low, high)).x)
+
+    theta = fit(np.arange(len(target)))
+    say("tokens_per_second_per_accelerator", "in sample", residual(theta, np.arange(len(target))))
+    left = []
+    for how, groups in (("without its accelerator", gpu), ("without its model", model), ("without its source", source)):
+        left.append(leave_one_out(groups, fit, residual)[0])
+        say("tokens_per_second_per_accelerator", how, left[-1])
+    fitted = dataclasses.asdict(constants(theta))
+    runs, found = runs_fit(
+        data, TrainingConstants(**{**fitted, "whole_run_factor": 1.0, "whole_run_size_exponent": 0.0})
+    )
+    found["tokens_per_second_per_accelerator"] = interval(*left[:2])
+    return {"training": {**fitted, **runs}, "intervals": found}
+
+
+def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """End-to-end over steady-state time: the median over published runs whose FLOPs were not computed from
+    their hours."""
+    table = read(data / "training_runs.csv")
+    plain = [
+        "pruned" not in note and hours != "" and method != "Hardware" and tokens != "" and "Third-party" not in method
+        for note, hours, method, tokens in zip(
+            table["note"], table["gpu_hours"], table["flops_method"], table["tokens"]
+        )
+    ]
+    table = where(table, plain)
+    points: TrainingPoints = training_points(table)
+    hours = accelerator_hours(points.cell, points.active_parameters, points.total_flops, points.accelerators, constants)
+    ratio = np.log(numbers(table, "gpu_hours")[points.rows] / hours)
+    size = np.log(points.active_parameters * 1e-10)
+
+    def fit(i: Any) -> tuple[float, float]:
+        centred, own = size[i] - size[i].mean(), ratio[i] - ratio[i].mean()
+        slope = float(centred @ own / (centred @ centred + 5.0))  # ridge: few runs
+        return slope, float(np.median(ratio[i] - slope * size[i]))
+
+    everything = np.arange(len(ratio))
+    slope, level = fit(everything)
+    say("accelerator_hours", "in sample", level + slope * size - ratio)
+    parts = [(fit(everything[everything != i]), i) for i in everything]
+    left = np.array([level_i + slope_i * size[i] - ratio[i] for (slope_i, level_i), i in parts])
+    say("accelerator_hours", "without the run itself", left)
+    constants_found = {"whole_run_factor": float(np.exp(level)), "whole_run_size_exponent": slope}
+    return constants_found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}
