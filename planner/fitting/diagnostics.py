@@ -23,6 +23,8 @@ from planner.laws.law import DRIFT_LEVEL, DRIFT_PER_DECADE, frozen_spans, outsid
 
 Array = NDArray[np.float64]
 REGION_SHARE = 1.0 / 3.0
+LEFT_OUT_EACH = 256  # up to so many runs, each is left out in turn
+SUSPECTS = 40
 NEAR_DECADES = 0.1  # closer than this, an error is scatter and not drift
 
 
@@ -128,7 +130,7 @@ def _frontier(seen: Observations) -> float | None:
 def _influence(
     problem: Problem, theta: Array, seen: Observations, draws: Array, jacobian: Array, residual: Array
 ) -> Influence | None:
-    """One Newton step screens the runs, the five that matter most are really left out."""
+    """Every run is really left out; of large tables only those that one Newton step says matter most."""
     names = problem.form.names()
     spread = problem.to_theta(draws[:, [names.index(c.name) for c in problem.free]]).std(axis=0)
     if not np.all(spread > 0):
@@ -136,7 +138,8 @@ def _influence(
     hessian = problem.derivatives(theta[None], Huber()).hessian[0]
     gradients = jacobian * Huber().slope(residual)
     steps = np.linalg.pinv(hessian, rcond=1e-12) @ gradients / spread[:, None]
-    suspects = np.argsort(-np.abs(steps).max(axis=0))[:5]
+    suspects = np.argsort(-np.abs(steps).max(axis=0), kind="stable")
+    suspects = suspects if len(residual) <= LEFT_OUT_EACH else suspects[:SUSPECTS]
     weights = np.ones((len(suspects), len(residual)))
     weights[np.arange(len(suspects)), suspects] = 0.0
     refitted = minimise(problem, np.tile(theta, (len(suspects), 1)), schedule(0.003), weights).theta

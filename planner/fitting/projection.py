@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from planner.fitting.objective import Huber
 from planner.fitting.problem import Problem
@@ -76,6 +75,8 @@ def _cells(problem: Problem, nonlinear: list[int], seed: int) -> tuple[Array, in
     if len(nonlinear) <= 2:
         axes = [np.linspace(a, b, GRID_SIDE) for a, b in zip(lower, upper, strict=True)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(nonlinear)), GRID_SIDE
+    from scipy.stats import qmc  # late: half a second that fits with two exponents do without
+
     unit = qmc.Sobol(len(nonlinear), seed=seed).random(SOBOL_POINTS)
     return lower + unit * (upper - lower), None
 
