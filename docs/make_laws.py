@@ -1,7 +1,7 @@
 """Writes docs/laws.md from the catalogue, so that the page cannot say other than what is planned with.
 
-    python docs/make_laws.py          writes the page
-    python docs/make_laws.py --check  exits 1 if the committed page is stale
+python docs/make_laws.py          writes the page
+python docs/make_laws.py --check  exits 1 if the committed page is stale
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ HEAD = """# Laws
 
 <!-- Written by docs/make_laws.py from the catalogue; edit that instead. -->
 
-A **form** is a formula, a **law** is a form with coefficients. Losses are in nats per token of the corpus and tokenizer
-named; losses on different corpora do not compare. Use a published law to get a feeling; to decide about money, fit a form
-to your own runs (`apportion fit RUNS.csv --form chinchilla`, see [the command line](cli.md)).
+A **form** is a formula, a **law** is a form with coefficients. Losses are in nats per token of the corpus and
+tokenizer named; losses on different corpora do not compare. Use a published law to get a feeling; to decide about
+money, fit a form to your own runs (`apportion fit RUNS.csv --form chinchilla`, see [the command line](cli.md)).
 
-Grades say where coefficients come from: **A** in several sources, or reproduced from the authors' data; **B** one source
-or a narrow range; **C** the form only; **unverified** is never a default. Whether a fit is any good is another question:
-laws marked *known bad* are here to be compared with, and a plan made with one warns.
+Grades say where coefficients come from: **A** in several sources, or reproduced from the authors' data; **B** one
+source or a narrow range; **C** the form only; **unverified** is never a default. Whether a fit is any good is another
+question: laws marked *known bad* are here to be compared with, and a plan made with one warns.
 
 What a plan can prove depends on the form: "a geometric program" and its relatives end in a certificate (see
 [planning](planning.md)).
@@ -44,9 +44,7 @@ def number(value: float) -> str:
 
 def form_section(form: type[Form]) -> str:
     variables = ", ".join(f"`{name}`" for name in form.variables)
-    rows = [
-        f"| `{c.name}` | {number(c.lower)} to {number(c.upper)} | {c.unit or 'none'} |" for c in form.coefficients
-    ]
+    rows = [f"| `{c.name}` | {number(c.lower)} to {number(c.upper)} | {c.unit or 'none'} |" for c in form.coefficients]
     return "\n".join(
         [
             f"### `{form.form_name}`",
@@ -89,7 +87,13 @@ def law_section(law: Law) -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, "## Forms\n", *(form_section(f) for f in FORMS), "## Published laws\n", *(law_section(x) for x in laws())]
+    parts = [
+        HEAD,
+        "## Forms\n",
+        *(form_section(f) for f in FORMS),
+        "## Published laws\n",
+        *(law_section(x) for x in laws()),
+    ]
     return "\n".join(parts).rstrip() + "\n"
 
 

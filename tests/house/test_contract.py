@@ -80,7 +80,9 @@ def test_integers_are_named_as_counts() -> None:
 
 
 def test_no_count_is_named_num() -> None:
-    assert not [f.full_name for m in messages() for f in m.fields if re.match(r"(num|n)_|.*_(num|number|ms|gb)$", f.name)]
+    assert not [
+        f.full_name for m in messages() for f in m.fields if re.match(r"(num|n)_|.*_(num|number|ms|gb)$", f.name)
+    ]
 
 
 def test_what_is_asked_for_in_numbers_bears_its_unit() -> None:
@@ -89,7 +91,9 @@ def test_what_is_asked_for_in_numbers_bears_its_unit() -> None:
         field.full_name
         for message in asked()
         for field in message.fields
-        if field.type == FieldDescriptor.TYPE_DOUBLE and not field.name.endswith(UNITS) and field.name not in dimensionless
+        if field.type == FieldDescriptor.TYPE_DOUBLE
+        and not field.name.endswith(UNITS)
+        and field.name not in dimensionless
     ]
     assert not wrong
 

@@ -77,4 +77,5 @@ def test_every_setting_is_on_the_page_of_the_service() -> None:
     assert important <= known, "a setting was renamed"
     assert important <= shown
     listed = re.search(r"^\| setting \|.*?(?=\n\n)", page, flags=re.M | re.S)
-    assert listed and set(re.findall(r"^\| `(\w+)`", listed[0], flags=re.M)) <= known
+    assert listed
+    assert set(re.findall(r"^\| `(\w+)`", listed[0], flags=re.M)) <= known

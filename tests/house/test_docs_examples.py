@@ -55,7 +55,13 @@ def run(arguments: list[str], folder: Path, endpoint: str) -> subprocess.Complet
         "NO_COLOR": "1",
     }
     return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL
+        arguments,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
     )
 
 

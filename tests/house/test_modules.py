@@ -17,7 +17,15 @@ MODULES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "clients/apportion/v1" not in path.as_posix() and "/versions/" not in path.as_posix()
 )
-PACKAGES = ("apportion", "planner", "planner.laws", "planner.fitting", "planner.hardware", "planner.allocation", "server")
+PACKAGES = (
+    "apportion",
+    "planner",
+    "planner.laws",
+    "planner.fitting",
+    "planner.hardware",
+    "planner.allocation",
+    "server",
+)
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
@@ -29,7 +37,8 @@ def test_every_module_says_what_it_is_for() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in MODULES
-        if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert not silent
 

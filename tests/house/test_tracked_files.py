@@ -28,7 +28,9 @@ def tracked() -> list[Path]:
 
 def texts() -> list[tuple[str, str]]:
     return [
-        (str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in tracked() if path.suffix not in BINARY
+        (str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+        for path in tracked()
+        if path.suffix not in BINARY
     ]
 
 
@@ -37,7 +39,9 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
-    assert not [(name, path) for name, text in texts() for path in MACHINE_PATHS if re.search(r"(?<![\w.])" + path, text)]
+    assert not [
+        (name, path) for name, text in texts() for path in MACHINE_PATHS if re.search(r"(?<![\w.])" + path, text)
+    ]
 
 
 def test_nothing_is_half_merged_or_half_done() -> None:
