@@ -55,6 +55,8 @@ class Metrics:
         self.certificate_failures = Counter(
             "apportion_certificate_failures_total", "Answers whose certificate did not hold.", ("check",), registry=r
         )
+        for check in ("gap", "feasibility", "no_answer"):  # at 0 from the start, or the first failure is no increase
+            self.certificate_failures.labels(check)
         self.duality_gap = Histogram(
             "apportion_duality_gap_ratio", "Certified relative gap.", ("kind",), buckets=GAPS, registry=r
         )
