@@ -23,7 +23,7 @@ SOBOL_POINTS = 2048
 SCREENING_ROWS = 480  # more rows do not change which cells are worth polishing
 CELL_VALUES = 65_536  # (cells × rows) projected at once
 SCREENING_DELTA = 0.01
-REWEIGHTINGS = 12
+REWEIGHTINGS = 4
 
 
 @dataclass(frozen=True, eq=False)
