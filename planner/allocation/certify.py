@@ -25,7 +25,8 @@ def evaluate(program: Program, cell: int, x: Array) -> Array:
 
 def lower_bounds(program: Program, multipliers: Array, source: int) -> Array:
     """Lower bounds (cells,) on the log objective of every cell, from multipliers (terms,) found at cell `source`."""
-    return _bounds(program, multipliers, source, program.block_of == 0) * program.powers[0]
+    bounds = _bounds(program, multipliers, source, program.block_of == 0)
+    return np.asarray(bounds * program.powers[0])
 
 
 def violation_bounds(program: Program, multipliers: Array, source: int) -> Array:
@@ -67,6 +68,8 @@ def _bounds(program: Program, multipliers: Array, source: int, normalised: Array
 def _keep_slopes(program: Program, multipliers: Array, here: Array, there: Array) -> Array:
     """ν of terms whose exponent differs in the other cell, rescaled to keep r; the constant term compensates."""
     moved = multipliers
+    if np.array_equal(here, there):
+        return moved
     for term in {term for term, _ in program.varying}:
         columns = np.flatnonzero(here[term])
         if len(columns) != 1 or here[term, columns[0]] * there[term, columns[0]] <= 0:

@@ -148,7 +148,7 @@ def _whole_point(
 
 def _whole(model: Model, program: Program, chosen: CellSolution, cost: str) -> tuple[CellSolution, int]:
     """Counts made whole in the chosen cell, the rest optimised again; the best of the neighbouring counts."""
-    names = [n for n in ("accelerator_count", "batch_size") if n in program.variables]
+    names: list[str] = [n for n in ("accelerator_count", "batch_size") if n in program.variables]
     if not names:
         return chosen, 0
     single = program.select(np.array([chosen.cell]))

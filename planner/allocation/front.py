@@ -35,7 +35,7 @@ from planner.laws import Caution
 from planner.posynomial import Posynomial, variable
 
 Array = NDArray[np.float64]
-CHEAPEST_SHARE = 1e-3  # the cheap end of a front that bounds no loss: this share of the dear end's cost
+CHEAPEST_SHARE = 1e-3  # the cheap end of a front that bounds no loss: this share of the dear end's compute
 PROBES = 4000
 SAME = 1e-6
 
@@ -89,9 +89,12 @@ def compute_front(problem: FrontProblem) -> Front:
             relaxation=relaxation,
             search=effort,
         )
-    if "loss" in names and "loss" not in limits:
-        share = f"{found.limits['loss']:.4g}, what {CHEAPEST_SHARE:g} of the largest cost buys"
-        warnings = (*warnings, Caution("FRONT_RANGE", f"no loss limit was given: the front stops at a loss of {share}"))
+    if "loss" in names and "loss" in found.limits and "loss" not in limits:
+        end = f"a loss of {found.limits['loss']:.4g}, what {CHEAPEST_SHARE:g} of the largest compute reaches"
+        warnings = (*warnings, Caution("FRONT_RANGE", f"no loss limit was given: the front stops at {end}"))
+    if model.product.training:
+        sentence = "counts on a front are not made whole; plan the lifecycle at a point's metrics to have them so"
+        warnings = (*warnings, Caution("RELAXED_COUNTS", sentence))
     points, cuts, extra = _query(model, names, found, problem.point_count)
     solves += extra
     kept = _undominated(points, names)[: problem.point_count]
@@ -99,7 +102,7 @@ def compute_front(problem: FrontProblem) -> Front:
         plan_of(Kind.LIFECYCLE, p, ", ".join(names), {}, started, over_law_draws=False) for p in _spread(kept, names)
     )
     effort = SearchEffort(model.product.cells, solves, time.perf_counter() - started)
-    gap = _hypervolume_gap(plans_log(kept, names), cuts, found)
+    gap = _hypervolume_gap(_logs(kept, names), cuts, found)
     return Front(names, Outcome.OPTIMAL, plans, gap, warnings, provenance, search=effort)
 
 
@@ -111,15 +114,16 @@ def _box(model: Model, names: tuple[str, ...], limits: dict[str, float]) -> tupl
             raise InvalidInput(
                 Violation("limits", ", ".join(limits) or "none", "a budget or deadline that bounds the loss")
             )
-        best = search(model.program("loss", limits))
+        program = model.program("loss", limits)
+        best = search(program)
         solves += best.solve_count
         if not best.best:
             return Refused(model, best.obstacle, best.solve_count), solves
-        at_best = _metrics(model, best.best[0], model.program("loss", limits))
-        costs = [n for n in (*limits, *names) if n not in ("loss", "tpot_seconds", "ttft_seconds")]
-        cheap = search(model.program("loss", {**limits, costs[0]: at_best[costs[0]] * CHEAPEST_SHARE}))
+        compute = _metrics(model, best.best[0], program)["training_flops"] * CHEAPEST_SHARE
+        cheap = search(model.program("loss", {**limits, "training_flops": compute}))
         solves += cheap.solve_count
-        bounded["loss"] = math.exp(cheap.best[0].value) if cheap.best else at_best["loss"] * 2.0
+        if cheap.best:
+            bounded["loss"] = math.exp(cheap.best[0].value)
     elif "loss" not in limits:
         raise InvalidInput(
             Violation("objectives", ", ".join(names), "loss among them, or a max_loss that all points keep")
@@ -145,22 +149,21 @@ def _metrics(model: Model, solution: CellSolution, program: Program) -> dict[str
 def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[list[Decided], list[Cut], int]:
     """Answer one query from each reference point, all along the diagonal of the box."""
     reach = box.nadir - box.ideal
-    pool = DualPool()
+    lines, pool = _line_program(model, names, box, reach), DualPool()
     points: list[Decided] = []
     cuts: list[Cut] = []
     solves = 0
     for weights in _references(len(names), count):
         reference = box.ideal + weights * reach
-        program = _line_program(model, names, box, reference, reach)
+        program = lines.shifted({f"aim_{n}": -u for n, u in zip(names, reference, strict=True)})
         result = search(program, pool=pool)
         solves += result.solve_count
         if not result.best:
             continue
         best = result.best[0]
         bound = float(lower_bounds(program, best.multipliers, best.cell).min())
-        masses = np.array(
-            [best.multipliers[program.rows(1 + i)].sum() * program.powers[1 + i] for i in range(len(names))]
-        )
+        aims = range(1, 1 + len(names))
+        masses = np.array([best.multipliers[program.rows(i)].sum() / program.powers[i] for i in aims])
         cuts.append(Cut(bound, masses, reference))
         points.append(_decided(model, names, best, program, result.lower_bound, reach))
         if len(_undominated(points, names)) >= count:
@@ -169,7 +172,7 @@ def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[
 
 
 def _references(dimensions: int, count: int) -> list[Array]:
-    """Points spread over the simplex Σ w = 1 shifted to the box's diagonal plane; coarse lattices first, then finer ones."""
+    """Points of ever finer lattices on the simplex Σ w = 1, shifted into the plane through the ideal point."""
     found: list[Array] = []
     seen: set[tuple[float, ...]] = set()
     divisions = 1
@@ -186,12 +189,11 @@ def _references(dimensions: int, count: int) -> list[Array]:
     return found
 
 
-def _line_program(model: Model, names: tuple[str, ...], box: Box, reference: Array, reach: Array) -> Program:
-    """min t s.t. F_i <= exp(u_i) t^{r_i}; the powers of t are parameters, so all queries share one compiled problem."""
+def _line_program(model: Model, names: tuple[str, ...], box: Box, reach: Array) -> Program:
+    """min t s.t. F_i <= t^{r_i}, from the reference u = 0; other references shift the aims."""
     t = variable("t")
     aims: dict[str, Posynomial] = {
-        f"aim_{name}": model.metrics[name] / (math.exp(u) * t ** np.array([r]))
-        for name, u, r in zip(names, reference, reach, strict=True)
+        f"aim_{name}": model.metrics[name] / t ** np.array([r]) for name, r in zip(names, reach, strict=True)
     }
     limits = {name: model.metrics[name] / limit for name, limit in box.limits.items()}
     variables = {**model.variables, "t": (1e-6, 1e6)}
@@ -217,14 +219,15 @@ def _decided(
     return Decided(model, best.cell, values, metrics, certificate, best, program, (), names[0], 0)
 
 
-def plans_log(points: list[Decided], names: tuple[str, ...]) -> Array:
+def _logs(points: list[Decided], names: tuple[str, ...]) -> Array:
     """Log metrics of the points, (points, objectives)."""
-    return np.log(np.array([[p.metrics[n] for n in names] for p in points])).reshape(-1, len(names))
+    metrics = np.array([[p.metrics[n] for n in names] for p in points], dtype=float)
+    return np.asarray(np.log(metrics).reshape(-1, len(names)))
 
 
 def _undominated(points: list[Decided], names: tuple[str, ...]) -> list[Decided]:
     """Points that no other point equals or beats everywhere."""
-    logs = plans_log(points, names)
+    logs = _logs(points, names)
     kept: list[int] = []
     for i, v in enumerate(logs):
         others = np.delete(logs, i, axis=0)

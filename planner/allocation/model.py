@@ -140,7 +140,7 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float)
     percentile = workload.latency_percentile
     price = product.over_serving(lambda y: y.price.price_usd_per_hour)
     served_outputs = inference_token_count * outputs / (inputs + outputs)
-    args: tuple[Any, ...] = (shape, cell, b, inputs, outputs)
+    args = (shape, cell, b, inputs, outputs)
     per_million = usd_per_million_output_tokens(*args, price, experts) * (1.0 / utilisation_limit())
     joules = joules_per_output_token(*args, experts)
     serving_usd = per_million * (served_outputs / 1e6)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.allocation.program import Array, Program
 
@@ -25,7 +26,7 @@ class Stack:
 
     matrix: Array
     log_coefficients: Array
-    block_of: Array
+    block_of: NDArray[np.intp]
     blocks: int
     lower: Array
     upper: Array
@@ -98,7 +99,7 @@ def newton(stack: Stack, x: Array, multipliers: Array) -> tuple[Array, Array, Ar
 def _shares(stack: Stack, x: Array) -> Array:
     """Share of each term in its block, (draws, terms)."""
     exponents = np.einsum("skn,sn->sk", stack.matrix, x) + stack.log_coefficients
-    shares = np.empty_like(exponents)
+    shares: Array = np.empty_like(exponents)
     for i in range(stack.blocks):
         rows = stack.block_of == i
         if rows.any():
@@ -120,7 +121,8 @@ def _value(stack: Stack, x: Array, block: int) -> Array:
 def _gradients(stack: Stack, shares: Array) -> Array:
     """Gradient of every block, (draws, blocks, variables)."""
     weighted = shares[:, :, None] * stack.matrix
-    return np.stack([weighted[:, stack.block_of == i].sum(axis=1) for i in range(stack.blocks)], axis=1)
+    gradients: Array = np.stack([weighted[:, stack.block_of == i].sum(axis=1) for i in range(stack.blocks)], axis=1)
+    return gradients
 
 
 def _hessian(stack: Stack, shares: Array, gradients: Array, active: list[int], weights: Array) -> Array:

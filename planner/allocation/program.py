@@ -56,7 +56,7 @@ class Program:
 
     def pattern(self, cell: int) -> NDArray[np.bool_]:
         """Which terms the cell has."""
-        return np.isfinite(self.log_coefficients[cell])
+        return np.asarray(np.isfinite(self.log_coefficients[cell]))
 
     @cached_property
     def groups(self) -> tuple[NDArray[np.intp], ...]:
@@ -74,6 +74,14 @@ class Program:
     def select(self, cells: NDArray[np.intp]) -> Program:
         """The program of some of the cells."""
         return replace(self, log_coefficients=self.log_coefficients[cells], varying_values=self.varying_values[cells])
+
+    def shifted(self, log_factors: Mapping[str, float]) -> Program:
+        """The same program with whole blocks scaled: a limit changed by exp(-factor) costs no rebuilding."""
+        shift = np.zeros(len(self.block_of))
+        for name, factor in log_factors.items():
+            block = self.blocks.index(name)
+            shift[self.rows(block)] = factor / self.powers[block]
+        return replace(self, log_coefficients=self.log_coefficients + shift)
 
     def fix(self, values: Mapping[str, float]) -> Program:
         """The program with some variables settled (natural units): smaller, and exact at these values.
@@ -108,7 +116,7 @@ class Program:
             blocks=tuple(self.blocks[i] for i in blocks),
             block_of=np.searchsorted(blocks, self.block_of[terms]),
             log_coefficients=coefficients[:, terms],
-            exponents=self.exponents[np.ix_(terms, free)],
+            exponents=self.exponents[terms][:, free],
             varying=tuple((renumbered[self.varying[i][0]], free.index(self.varying[i][1])) for i in stays),
             varying_values=self.varying_values[:, stays],
             powers=self.powers[blocks],

@@ -66,7 +66,7 @@ class DualPool:
     entries: list[tuple[Array, int]] = field(default_factory=list)
 
     def add(self, multipliers: Array, cell: int) -> None:
-        self.entries = [*self.entries[-7:], (multipliers, cell)]
+        self.entries = [*self.entries[-3:], (multipliers, cell)]
 
 
 def search(

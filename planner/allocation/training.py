@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from planner.allocation.assumptions import assumed
-from planner.allocation.cells import Product, training_layouts
+from planner.allocation.cells import Product, TrainingLayout, training_layouts
 from planner.allocation.decide import decide
 from planner.allocation.lossmodel import Near, loss_model
 from planner.allocation.model import Model, training_model
@@ -33,7 +33,7 @@ def plan_training(problem: TrainingProblem) -> Plan:
     objective = problem.minimize or _usual_objective(limits, priced=problem.hardware is not None)
     check_bounded(objective, limits)
     warnings: tuple[Caution, ...] = ()
-    layouts = ()
+    layouts: tuple[TrainingLayout, ...] = ()
     largest = float(assumed("training", "max_accelerator_count"))
     if problem.hardware is None:
         needed = [m for m in (objective, *limits) if m in HARDWARE_METRICS]
