@@ -63,13 +63,15 @@ def decide(
 ) -> Decided | Refused:
     """The best decision for a model (made anew for each tightening of its tangents)."""
     keep = 1 + alternative_count
-    model, result, solves = _tightened(make, objective, limits, keep)
+    first = make(None)
+    open_ended = bool(first.product.training) and objective not in COSTS
+    model, result, solves = _tightened(first, make, objective, limits, 1 if open_ended else keep)
     if not result.best:
         return Refused(model, result.obstacle, solves)
     relaxed, ranked, ranked_by = result.best[0], result.best, objective
     program = model.program(objective, limits)
     chosen = relaxed
-    if model.product.training and objective not in COSTS:
+    if open_ended:
         ranked_by = next(c for c in COSTS if c in model.metrics)
         settled = _cheapest(model, program, relaxed, ranked_by, limits, keep)
         solves += settled.solve_count
@@ -85,13 +87,11 @@ def decide(
 
 
 def _tightened(
-    make: Callable[[Near | None], Model], objective: str, limits: Mapping[str, float], keep: int
+    model: Model, make: Callable[[Near | None], Model], objective: str, limits: Mapping[str, float], keep: int
 ) -> tuple[Model, SearchResult, int]:
     """Search; where tangents stand for the law, move them to the optimum until they are exact there."""
-    near: Near | None = None
     solves = 0
     for tightenings in range(TIGHTENING_ROUNDS):
-        model = make(near)
         program = model.program(objective, limits)
         result = search(program, keep=keep)
         solves += result.solve_count
@@ -109,6 +109,7 @@ def _tightened(
         exact = model.loss.exact(values["parameter_count"], values["token_count"], 1)
         if math.log(exact / float(model.loss.loss.cell(0).at(values))) < TIGHT:
             break
+        model = make(near)
     return model, result, solves
 
 

@@ -80,7 +80,7 @@ def newton(stack: Stack, x: Array, multipliers: Array) -> tuple[Array, Array, Ar
             else [stationarity[:, free]],
             axis=1,
         )
-        step = -np.einsum("sij,sj->si", np.linalg.pinv(system, rcond=1e-13, hermitian=True), residual)
+        step = -_solve(system, residual)
         largest = np.abs(step[:, : len(free)]).max(axis=1, initial=0.0)
         step *= np.minimum(1.0, 1.0 / np.maximum(largest, 1e-300))[:, None]
         x[:, free] += step[:, : len(free)]
@@ -94,6 +94,17 @@ def newton(stack: Stack, x: Array, multipliers: Array) -> tuple[Array, Array, Ar
     scale[:, 0] = 1.0
     scale[:, active] = np.maximum(weights, 0.0)
     return x, shares * scale[:, stack.block_of], worst
+
+
+def _solve(system: Array, right: Array) -> Array:
+    """Solutions of a stack of symmetric systems; of least norm where one is singular (a variable the optimum leaves free)."""
+    try:
+        solution: Array = np.linalg.solve(system, right[:, :, None])[:, :, 0]
+        if np.all(np.isfinite(solution)) and np.abs(solution).max(initial=0.0) < 1e3:
+            return solution
+    except np.linalg.LinAlgError:
+        pass
+    return np.asarray(np.einsum("sij,sj->si", np.linalg.pinv(system, rcond=1e-13, hermitian=True), right))
 
 
 def _shares(stack: Stack, x: Array) -> Array:

@@ -88,7 +88,7 @@ def search(
         if bounds[cell] >= threshold - tolerance:
             break
         open_cells[cell] = False
-        solution = solve(program, cell)
+        solution = _solve_raw(program, cell)
         solves += 1
         if solution is not None:
             np.maximum(bounds, lower_bounds(program, solution.multipliers, cell), out=bounds)
@@ -105,30 +105,43 @@ def search(
         blocked.append((least, multipliers))
         np.maximum(infeasibility, violation_bounds(program, multipliers, cell), out=infeasibility)
         open_cells &= infeasibility <= FEASIBILITY
+    best = tuple(polished(program, s) for s in solved[:keep])
     left = bounds[open_cells]
-    floor = min([s.lower_bound for s in solved[:1]] + ([float(left.min())] if left.size else []), default=np.inf)
+    floor = min([s.lower_bound for s in best[:1]] + ([float(left.min())] if left.size else []), default=np.inf)
     obstacle = None
     if not solved and blocked:
         least, multipliers = min(blocked, key=lambda b: b[0])
         masses = {name: float(multipliers[program.rows(i)].sum()) for i, name in enumerate(program.blocks) if i}
         total = sum(masses.values())
         obstacle = Obstacle(least, {name: mass / total for name, mass in masses.items() if mass > 1e-6 * total})
-    return SearchResult(tuple(solved[:keep]), floor, solves, cells, obstacle, unproven)
+    return SearchResult(best, floor, solves, cells, obstacle, unproven)
 
 
 def solve(program: Program, cell: int) -> CellSolution | None:
-    """One cell, polished and certified; None when no usable point came back."""
+    """One cell to machine precision, certified; None when no usable point came back."""
+    raw = _solve_raw(program, cell)
+    return None if raw is None else polished(program, raw)
+
+
+def polished(program: Program, solution: CellSolution) -> CellSolution:
+    """The solution after Newton's method on its optimality conditions, if that proves more than before."""
+    present = program.pattern(solution.cell)
+    x, nu, _ = newton(stack_of(program, solution.cell), solution.x, solution.multipliers[present])
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(nu))):
+        return solution
+    multipliers = np.zeros_like(solution.multipliers)
+    multipliers[present] = nu[0]
+    return min(solution, _judge(program, solution.cell, x[0], multipliers), key=_quality)
+
+
+def _solve_raw(program: Program, cell: int) -> CellSolution | None:
+    """The solver's answer, judged; polished at once where it is not good enough to search with."""
     raw = solve_cell(program, cell)
     if raw.x is None or raw.multipliers is None:
         return None
-    present = program.pattern(cell)
-    candidates = [(raw.x, raw.multipliers)]
-    x, nu, _ = newton(stack_of(program, cell), raw.x, raw.multipliers[present])
-    if np.all(np.isfinite(x)) and np.all(np.isfinite(nu)):
-        polished = np.zeros_like(raw.multipliers)
-        polished[present] = nu[0]
-        candidates.append((x[0], polished))
-    return min((_judge(program, cell, *c) for c in candidates), key=_quality, default=None)
+    judged = _judge(program, cell, raw.x, raw.multipliers)
+    good = judged.violation <= FEASIBILITY and abs(judged.log_gap) <= TOLERANCE / 2
+    return judged if good else polished(program, judged)
 
 
 def _judge(program: Program, cell: int, x: Array, multipliers: Array) -> CellSolution:

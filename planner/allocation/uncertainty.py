@@ -23,7 +23,7 @@ from planner.laws import Caution, Chinchilla, Kaplan
 from planner.posynomial import variable
 
 LEVEL = 0.8
-DRAWS = 400
+DRAWS = 200
 CONVERGED = 1e-9
 
 # metric -> (quantity of the cost models whose residuals bound it, +1 or -1 if it is its inverse)
