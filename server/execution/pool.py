@@ -102,7 +102,7 @@ class WorkerPool:
     """Runs jobs on workers, first come first served."""
 
     def __init__(self, settings: ExecutionSettings, metrics: Metrics, log_level: str) -> None:
-        self._settings, self._metrics, self._log_level = settings, metrics, log_level
+        self._settings, self.metrics, self._log_level = settings, metrics, log_level
         self._limit = settings.workers * settings.queue_per_worker
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._workers: set[Worker] = set()
@@ -114,11 +114,11 @@ class WorkerPool:
 
     async def start(self) -> None:
         """Start every worker and wait for the first one to be warm. Raises OutOfTime, WorkerLost."""
-        self._metrics.queue_depth.set_function(lambda: max(0, self._jobs - (len(self._workers) - self._idle.qsize())))
-        self._metrics.workers.labels("idle").set_function(self._idle.qsize)
-        self._metrics.workers.labels("all").set_function(lambda: len(self._workers))
+        self.metrics.queue_depth.set_function(lambda: max(0, self._jobs - (len(self._workers) - self._idle.qsize())))
+        self.metrics.workers.labels("idle").set_function(self._idle.qsize)
+        self.metrics.workers.labels("all").set_function(lambda: len(self._workers))
         for cause in ("lost", "deadline"):
-            self._metrics.worker_restarts.labels(cause)
+            self.metrics.worker_restarts.labels(cause)
         for _ in range(self._settings.workers):
             self._spawn()
         limit = self._settings.start_timeout_seconds
@@ -128,6 +128,10 @@ class WorkerPool:
         except TimeoutError as error:
             raise OutOfTime(limit) from error
 
+    def process_ids(self) -> tuple[int, ...]:
+        """The processes there are."""
+        return tuple(worker.process.pid or 0 for worker in self._workers)
+
     async def run(self, job: Job, seconds: float) -> Answer:
         """The answer to a job within `seconds`, queueing included.
 
@@ -135,14 +139,14 @@ class WorkerPool:
         """
         expected = self._jobs * self._mean_seconds / self._settings.workers
         if self._jobs >= self._limit or (self._jobs >= self._settings.workers and expected > seconds):
-            self._metrics.rejected.labels("queue").inc()
+            self.metrics.rejected.labels("queue").inc()
             raise Overloaded("jobs waiting or running", self._jobs, min(max(expected, 0.1), 30.0))
         self._jobs += 1
         start = time.monotonic()
         try:
             async with asyncio.timeout(seconds):
                 worker = await self._take()
-                self._metrics.queue_wait_seconds.observe(time.monotonic() - start)
+                self.metrics.queue_wait_seconds.observe(time.monotonic() - start)
                 return await self._answer(worker, job)
         except TimeoutError as error:
             raise OutOfTime(seconds) from error
@@ -183,7 +187,7 @@ class WorkerPool:
         if not isinstance(answer, Answer):
             raise WorkerLost()
         self._idle.put_nowait(worker)
-        self._metrics.job_seconds.labels(job.name).observe(answer.seconds)
+        self.metrics.job_seconds.labels(job.name).observe(answer.seconds)
         self._mean_seconds += 0.1 * (answer.seconds - self._mean_seconds)
         return answer
 
@@ -202,7 +206,7 @@ class WorkerPool:
         worker.kill()
         if self._closing:
             return
-        self._metrics.worker_restarts.labels(cause).inc()
+        self.metrics.worker_restarts.labels(cause).inc()
         named = signal.Signals(-code).name if code is not None and code < 0 else code
         self._log.warning("worker replaced", cause=cause, exit=named, pid=worker.process.pid)
         self._spawn()
