@@ -77,11 +77,12 @@ def publish(state: dict[str, Any]) -> None:
     """Write the file and let the planner read it anew."""
     head = [
         "# Constants fitted on published measurements by benchmarks/calibrate_hardware.py; do not edit by hand.",
-        "# Seconds, bytes and watts; shares and factors without unit. Data: InferenceX (Apache-2.0), ML.ENERGY (Chung et",
-        "# al. 2025, 2505.06371), LLM-Inference-Bench (BSD-3), llm-foundry, Megatron-Bridge, MaxText, torchtitan tables,",
-        "# MLPerf logs. By hand: failure rate from the Llama 3 report (2407.21783), checkpoint and restart times, idle share,",
-        "# training share of TDP, node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W) and PUE, utilisation limit.",
-        "# Read 2026-11-22. Errors (predicted over measured):",
+        "# Seconds, bytes and watts; shares and factors without unit. Read 2026-11-22.",
+        "# Data: InferenceX (Apache-2.0), ML.ENERGY (Chung et al. 2025, 2505.06371), LLM-Inference-Bench (BSD-3),",
+        "# llm-foundry, Megatron-Bridge, MaxText and torchtitan tables, MLPerf logs.",
+        "# By hand: failure rate (Llama 3 report, 2407.21783), checkpoint and restart times, idle and training share",
+        "# of TDP, node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W), PUE, utilisation limit, headroom.",
+        "# Errors (predicted over measured):",
         *(f"#   {line}" for line in REPORT),
     ]
     body = []

@@ -8,6 +8,7 @@ prediction has an interval.
 
 from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names
 from planner.hardware.cells import ServingCell, serving_cell
+from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
 from planner.hardware.intervals import interval_factors
 from planner.hardware.precisions import Precision, precision
 from planner.hardware.prices import Price, price, prices
@@ -21,6 +22,9 @@ __all__ = [
     "ServingCell",
     "accelerator",
     "accelerator_names",
+    "estimate_energy",
+    "estimate_serving",
+    "estimate_training",
     "hypothetical_shape",
     "interval_factors",
     "model_shape",

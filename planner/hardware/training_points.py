@@ -52,7 +52,7 @@ def training_points(columns: Columns) -> TrainingPoints:
     reasons: dict[int, str] = {}
     for i, chip in enumerate(chips):
         try:
-            shape = _shape(models[i], total[i], active[i])
+            shape = _shape(models[i], total[i], _active(total[i], active[i], tokens[i], flops[i]))
             own = {n: v[i] for n, v in layout.items()}
             _check_layout(own, count[i])
             cell = training_cell(
@@ -93,6 +93,12 @@ def _shape(name: str, total: float, active: float) -> ModelShape:
         if not stated:
             raise
     return hypothetical_shape(float(stated.group(1)) * (1e9 if stated.group(2) == "b" else 1e6))
+
+
+def _active(total: float, active: float, tokens: float, flops: float) -> float:
+    """Stated active parameters; else what the stated FLOPs imply where they are far below 6 N D (unnamed experts)."""
+    implied = flops / (6.0 * tokens)
+    return implied if np.isnan(active) and 0.01 * total < implied < total / 3.0 else active
 
 
 def _flops(counted: float, stated: float) -> float:

@@ -1,0 +1,152 @@
+"""Whole tables: order kept, blanks where a row cannot be run, errors and coverage on measurements."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.errors import InvalidInput
+from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
+
+LOOP = {
+    "system": ["h100_sxm", "h100_sxm", "a100_sxm", "abacus", "h100_sxm", "h100_sxm"],
+    "model": ["meta-llama/Llama-3.1-70B"] * 5 + ["no/such-model"],
+    "precision": ["fp8", "bf16", "fp8", "fp8", "fp8", "fp8"],
+    "framework": ["vllm"] * 6,
+    "n_gpus": ["4", "1", "4", "4", "6", "4"],
+    "tp": ["4", "1", "4", "4", "3", "4"],
+    "isl": ["1024"] * 6,
+    "osl": ["1024"] * 6,
+    "concurrency": ["16"] * 6,
+}
+
+
+def test_rows_that_cannot_be_run_are_marked_and_blank_and_order_is_kept() -> None:
+    result = estimate_serving(LOOP)
+    # fits; does not fit in memory; no fp8 on A100; unknown chip; three ranks do not divide the heads; unknown model
+    assert result["supported"] == [True, False, False, False, False, False]
+    for name, column in result.items():
+        assert len(column) == 6, name
+        if name != "supported":
+            assert np.isfinite(column[0])
+            assert np.isnan(column[1:]).all()
+    assert result["predicted_tpot_seconds"][0] == pytest.approx(0.013192, rel=0.3)  # InferenceX, 2025-10
+    lower, upper = result["predicted_tpot_seconds_lower"][0], result["predicted_tpot_seconds_upper"][0]
+    assert lower < result["predicted_tpot_seconds"][0] < upper
+
+
+def test_a_table_without_needed_columns_is_refused_naming_all_of_them() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        estimate_serving({"system": ["H100"]})
+    assert len(caught.value.violations) >= 3
+    with pytest.raises(InvalidInput):
+        estimate_serving({**LOOP, "isl": ["1024"]})
+
+
+def test_an_empty_table_gives_empty_columns() -> None:
+    result = estimate_serving({name: [] for name in LOOP})
+    assert result["supported"] == []
+    assert result["predicted_ttft_seconds"] == []
+
+
+def test_a_table_of_unrunnable_rows_only() -> None:
+    result = estimate_serving({name: [values[3]] for name, values in LOOP.items()})
+    assert result["supported"] == [False]
+
+
+def test_whole_batches_and_split_pools_are_understood() -> None:
+    batch = estimate_serving(
+        {
+            "hardware": ["Nvidia A100 GPU"],
+            "n_devices": [1],
+            "framework": ["vLLM"],
+            "model": ["meta-llama/Llama-2-7b-hf"],
+            "input_len": [1024],
+            "output_len": [1024],
+            "batch_size": [16],
+        }
+    )
+    # LLM-Inference-Bench (BSD-3): 16 sequences of 1024 + 1024 tokens in 25.05 s
+    assert batch["predicted_output_tokens_per_second"][0] == pytest.approx(16 * 1024 / 25.05, rel=0.35)
+    split = estimate_serving(
+        {
+            "system": ["gb200"],
+            "model": ["moonshotai/Kimi-K2.5"],
+            "precision": ["fp4"],
+            "mode": ["disagg"],
+            "framework": ["trtllm"],
+            "n_gpus": [36],
+            "isl": [1024],
+            "osl": [1024],
+            "concurrency": [192],
+            "prefill_num_workers": [1],
+            "prefill_tp_size": [1],
+            "prefill_attention_dp_size": [4],
+            "decode_num_workers": [4],
+            "decode_tp_size": [8],
+            "decode_attention_dp_size": [1],
+            "decode_moe_ep_size": [8],
+        }
+    )
+    assert split["predicted_tpot_seconds"][0] == pytest.approx(0.0117, rel=0.35)  # InferenceX, 2026-04
+
+
+def test_parameter_counts_do_instead_of_a_known_model() -> None:
+    columns = {
+        "task": ["lm-arena-chat"] * 2,
+        "model": ["Qwen/Qwen3-14B", "someone/unheard-of-14b"],
+        "total_params_b": [14.8, 14.8],
+        "active_params_b": [14.8, 14.8],
+        "weight_precision": ["bfloat16"] * 2,
+        "gpu": ["H100"] * 2,
+        "num_gpus": [1, 1],
+        "max_num_seqs": [32, 32],
+        "avg_output_len": [700.0, 700.0],
+    }
+    result = estimate_energy(columns)
+    assert result["supported"] == [True, True]
+    known, made = result["predicted_joules_per_token"]
+    assert made == pytest.approx(known, rel=0.3)
+    assert known == pytest.approx(493.9 / 2023.2, rel=0.4)  # ML.ENERGY v3: watts over tokens a second
+
+
+def test_training_rows_give_speed_and_hours() -> None:
+    result = estimate_training(
+        {
+            "model": ["MPT-70b", "Llama-2-7B", "x"],
+            "n_params": [64862437376, 6.7e9, ""],
+            "tokens": ["", 2e12, ""],
+            "accelerator": ["h100_80gb", "A100-SXM-80GB", "H100"],
+            "n_accel": [64, "", 8],
+            "precision": ["amp_bf16", "", ""],
+            "seq_len": [2048, "", ""],
+            "act_ckpt": ["True", "", ""],
+        }
+    )
+    assert result["supported"] == [True, True, False]
+    assert result["predicted_tokens_per_second_per_accelerator"][0] == pytest.approx(1039, rel=0.35)  # llm-foundry
+    assert np.isnan(result["predicted_accelerator_hours"][0])
+    assert 184_320 / 2 < result["predicted_accelerator_hours"][1] < 184_320 * 2  # model card
+
+
+def read(path: Path) -> dict[str, list[str]]:
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def test_median_errors_and_coverage_on_all_closed_loop_measurements(shared_data: Path) -> None:
+    table = read(shared_data / "hardware" / "serving_inferencex.csv")
+    result = estimate_serving(table)
+    sound = np.array([m == "agg" and not d for m, d in zip(table["mode"], table["doubt"])]) & np.array(
+        result["supported"]
+    )
+    for quantity, worst in (("tpot", 0.15), ("ttft", 0.40)):
+        measured = np.array([float(v or "nan") for v in table[f"{quantity}_ms"]])[sound] / 1e3
+        predicted = np.array(result[f"predicted_{quantity}_seconds"])[sound]
+        assert np.median(np.abs(predicted / measured - 1)) < worst
+        lower, upper = (np.array(result[f"predicted_{quantity}_seconds_{end}"])[sound] for end in ("lower", "upper"))
+        assert 0.75 < np.mean((lower <= measured) & (measured <= upper)) <= 0.97
