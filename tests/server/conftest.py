@@ -37,7 +37,16 @@ class ServerProcess:
         self.announcement.unlink(missing_ok=True)
         self.log_path = folder / "server.log"
         self.store = folder / "state" / "apportion.db"
-        command = [sys.executable, "-m", "server", "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+        command = [
+            sys.executable,
+            "-m",
+            "server",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ]
         command += ["--store", str(self.store), "--announce-file", str(self.announcement), "--exit-with-parent", *flags]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("APPORTION_")}
         path = os.pathsep.join([str(ROOT), str(ROOT / "clients")])

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2
 
 from apportion.v1 import (
     hardware_service_pb2,
@@ -14,7 +15,6 @@ from apportion.v1 import (
     planning_service_pb2,
     table_pb2,
 )
-from google.longrunning import operations_pb2
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 Training = planning_service_pb2.PlanTrainingRequest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -35,9 +34,9 @@ def run_set(server: Any, runs: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def fitted(server: Any, run_set: str) -> Iterator[law_pb2.Law]:
+def fitted(server: Any, run_set: str) -> law_pb2.Law:
     request = Fit(run_set=run_set, form="chinchilla", law_id="fitted-here", bootstrap_draw_count=50)
-    yield law_of(wait(server, server.laws.FitLaw(request)))
+    return law_of(wait(server, server.laws.FitLaw(request)))
 
 
 def test_an_imported_table_is_described_and_listed_first(server: Any, runs: Any) -> None:
@@ -90,7 +89,9 @@ def test_a_fitted_law_predicts_the_runs_it_was_fitted_to(server: Any, fitted: la
 
 def test_a_published_law_predicts_its_closed_form(server: Any, table: Any) -> None:
     request = laws_service_pb2.PredictRequest(
-        law="laws/hoffmann-2022-rounded", points=table(size=[70e9], D=[1.4e12]), column_variables={"size": "parameter_count"}
+        law="laws/hoffmann-2022-rounded",
+        points=table(size=[70e9], D=[1.4e12]),
+        column_variables={"size": "parameter_count"},
     )
     columns = {column.name: column for column in server.laws.Predict(request).table.columns}
     expected = 1.69 + 406.4 / 70e9**0.34 + 410.7 / 1.4e12**0.28
@@ -151,7 +152,9 @@ def test_a_cancelled_fit_ends_as_cancelled_and_leaves_no_law(server: Any, refuse
     server.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=operation.name))
     done = wait(server, operation)
     assert done.error.code == grpc.StatusCode.CANCELLED.value[0]
-    assert refused(server.laws.GetLaw, laws_service_pb2.GetLawRequest(name="cancelled")).code == grpc.StatusCode.NOT_FOUND
+    assert (
+        refused(server.laws.GetLaw, laws_service_pb2.GetLawRequest(name="cancelled")).code == grpc.StatusCode.NOT_FOUND
+    )
     server.operations.DeleteOperation(operations_pb2.DeleteOperationRequest(name=operation.name))
     gone = refused(server.operations.GetOperation, operations_pb2.GetOperationRequest(name=operation.name))
     assert gone.code == grpc.StatusCode.NOT_FOUND

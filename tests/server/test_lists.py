@@ -37,7 +37,8 @@ def test_pages_of_catalogues_visit_everything_once(server: Any, size: int) -> No
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_pages_of_stored_tables_visit_everything_once_newest_first(server: Any, table: Any, size: int) -> None:
     names = [
-        server.laws.ImportRuns(laws_service_pb2.ImportRunsRequest(table=table(N=[float(i), 2.0]))).name for i in range(5)
+        server.laws.ImportRuns(laws_service_pb2.ImportRunsRequest(table=table(N=[float(i), 2.0]))).name
+        for i in range(5)
     ]
     found = walk(server.laws.ListRunSets, laws_service_pb2.ListRunSetsRequest, "run_sets", size)
     assert len(found) == len(set(found))

@@ -111,9 +111,9 @@ async def test_a_fault_in_a_job_is_masked(pool: WorkerPool) -> None:
 
 
 async def test_a_fitted_law_plans_as_the_published_one_with_its_coefficients(pool: WorkerPool) -> None:
+    from planner.laws import law
     from server.convert import laws as law_messages
     from server.execution.attachments import pack_law
-    from planner.laws import law
 
     published = law("besiroglu-2024")
     message = law_messages.to_law(published)
