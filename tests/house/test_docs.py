@@ -79,3 +79,11 @@ def test_every_setting_is_on_the_page_of_the_service() -> None:
     listed = re.search(r"^\| setting \|.*?(?=\n\n)", page, flags=re.M | re.S)
     assert listed
     assert set(re.findall(r"^\| `(\w+)`", listed[0], flags=re.M)) <= known
+
+
+def test_every_metric_on_the_page_of_the_service_is_exposed() -> None:
+    page = (ROOT / "docs/service.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:grpc_server|apportion)_\w+)(?:\{[\w,]+\})?`", page))
+    exposed = set(re.findall(r'"((?:grpc_server|apportion)_\w+)"', (ROOT / "server/telemetry/metrics.py").read_text()))
+    assert named
+    assert named <= exposed
