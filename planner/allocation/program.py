@@ -54,6 +54,13 @@ class Program:
             matrix[term, column] = value
         return matrix
 
+    def matrices(self) -> Array:
+        """Exponents of every cell, (cells, terms, variables)."""
+        matrices = np.repeat(self.exponents[None], self.cells, axis=0)
+        for (term, column), values in zip(self.varying, self.varying_values.T, strict=True):
+            matrices[:, term, column] = values
+        return matrices
+
     def pattern(self, cell: int) -> NDArray[np.bool_]:
         """Which terms the cell has."""
         return np.asarray(np.isfinite(self.log_coefficients[cell]))

@@ -130,7 +130,7 @@ def _optima(program: Program, decided: Decided) -> tuple[NDArray[np.float64], ND
     """Optimum of every draw, from the plan's relaxed optimum; which of them converged."""
     present = program.pattern(0)
     stack = Stack(
-        np.stack([program.matrix(s)[present] for s in range(program.cells)]),
+        program.matrices()[:, present],
         program.log_coefficients[:, present],
         program.block_of[present],
         len(program.blocks),
