@@ -38,6 +38,7 @@ Array = NDArray[np.float64]
 CHEAPEST_SHARE = 1e-3  # the cheap end of a front that bounds no loss: this share of the dear end's compute
 PROBES = 4000
 SAME = 1e-6
+TWINS = 1e-3  # points closer than this in every log metric are shown once
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def _undominated(points: list[Decided], names: tuple[str, ...]) -> list[Decided]
     for i, v in enumerate(logs):
         others = np.delete(logs, i, axis=0)
         beaten = np.all(others <= v + SAME, axis=1) & np.any(others < v - SAME, axis=1)
-        twin = any(np.all(np.abs(logs[k] - v) <= SAME) for k in kept)
+        twin = any(np.all(np.abs(logs[k] - v) <= TWINS) for k in kept)
         if not beaten.any() and not twin:
             kept.append(i)
     return [points[i] for i in kept]
