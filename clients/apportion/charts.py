@@ -17,7 +17,7 @@ from apportion.errors import InvalidArgument, Violation
 from apportion.quantities import shown, title
 from apportion.tables import Table
 
-INK, FAINT, PAPER, ACCENT = "#1c2733", "#d7dde3", "#ffffff", "#d1495b"
+INK, FAINT, PAPER, ACCENT, SEA = "#1c2733", "#d7dde3", "#ffffff", "#d1495b", "#26828e"
 MARKERS = ("o", "s", "^", "D", "P", "X", "v", "*")
 _LOG_FROM = 3.0  # a metric that spans more than this factor is drawn on a logarithmic axis
 _DPI = 160
@@ -66,28 +66,29 @@ def front_png(front: Front) -> bytes:
 
 def _panel(figure: Any, axes: Any, front: Front, pair: tuple[str, str], third: str, used: list[str]) -> None:
     across, up = metric(front, pair[0]), metric(front, pair[1])
-    colours = metric(front, third) if third else up
-    limits = (min(colours), max(colours))
-    scale = "log" if logarithmic(colours) else "linear"
+    colours = metric(front, third) if third else []
     if not third:
         order = sorted(range(len(across)), key=across.__getitem__)
         axes.plot([across[i] for i in order], [up[i] for i in order], color=FAINT, linewidth=1.6, zorder=1)
     drawn = None
     for number, name in enumerate(used):
         here = [place for place, point in enumerate(front.points) if hardware(point) == name]
+        paint: dict[str, Any] = {"color": SEA}
+        if third:
+            scale = "log" if logarithmic(colours) else "linear"
+            paint = {"c": [colours[i] for i in here], "cmap": "viridis_r", "norm": scale}
         drawn = axes.scatter(
             [across[i] for i in here],
             [up[i] for i in here],
-            c=[colours[i] for i in here],
             marker=MARKERS[number % len(MARKERS)],
-            cmap="viridis_r",
-            norm=scale,
             s=46,
             edgecolors=PAPER,
             linewidths=0.8,
             zorder=2,
+            **paint,
         )
-        drawn.set_clim(*limits)
+        if third:
+            drawn.set_clim(min(colours), max(colours))
     for axis, name, values in ((axes.xaxis, pair[0], across), (axes.yaxis, pair[1], up)):
         _dress_axis(axes, axis, name, values)
     _dress_frame(axes)
@@ -99,17 +100,18 @@ def _dress_axis(axes: Any, axis: Any, name: str, values: list[float]) -> None:
     if logarithmic(values):
         getattr(axes, f"set_{axis.axis_name}scale")("log")
     axis.set_label_text(title(name), color=INK, fontsize=9.5)
-    _label_ticks(axis, name, logarithmic(values))
+    _label_ticks(axis, name, logarithmic(values), sparse=axis.axis_name == "x" and max(values) > 30 * min(values))
 
 
-def _label_ticks(axis: Any, name: str, log: bool) -> None:
+def _label_ticks(axis: Any, name: str, log: bool, sparse: bool = False) -> None:
     from matplotlib import ticker
 
     def words(value: float, _: int) -> str:
         return f"{value:.3g}" if name.endswith("loss") else shown(name, float(f"{value:.3g}"))
 
     if log:
-        axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
+        steps = (1.0, 3.0) if sparse else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0) if name == "loss" else (1.0, 2.0, 5.0)
+        axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=9))
         axis.set_minor_formatter(ticker.NullFormatter())
     else:
         axis.set_major_locator(ticker.MaxNLocator(5))
@@ -176,8 +178,7 @@ def law_png(runs: Table, plans: Sequence[Plan], law: Law) -> bytes:
     _dress_frame(axes)
     _bar(figure, axes, drawn, "parameter_count", sizes)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
-    name = law.name.removeprefix("laws/")
-    axes.set_title(f"{len(losses)} finished runs and the law {name} ({law.form})", color=INK, fontsize=12)
+    axes.set_title(f"{len(losses)} finished runs and the {law.form} law fitted to them", color=INK, fontsize=12)
     figure.tight_layout()
     return _png(figure)
 

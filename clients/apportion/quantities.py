@@ -46,7 +46,8 @@ def shown(name: str, value: float | int | str | None) -> str:
     if "usd" in name:
         return f"${_scaled(value, _LARGE)}"
     if name.endswith("_flops"):
-        return f"{value:.3e}".replace("e+", "e")
+        digits, power = f"{value:.3e}".split("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
     if name.endswith("_seconds"):
         return _scaled(value, _SECONDS)
     if "joules" in name:

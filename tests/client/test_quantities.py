@@ -11,7 +11,7 @@ from apportion.quantities import shown, title
     ("name", "value", "text"),
     [
         ("parameter_count", 1.366e10, "13.66 B"),
-        ("training_flops", 1e22, "1.000e22"),
+        ("training_flops", 1e22, "1e22"),
         ("training_usd", 1.5e6, "$1.5 M"),
         ("usd_per_million_tokens", 0.5968, "$0.5968"),
         ("tpot_seconds", 0.0412, "41.2 ms"),

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pathlib import Path
 
-RUNS = Path(__file__).with_name("gemstones.csv")
+RUNS = Path(__file__).with_name("datablations.csv")
