@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.fitting.bootstrap import FEWEST_GROUPS
 from planner.fitting.diagnostics import Diagnostics
 from planner.fitting.objective import DELTA
 from planner.fitting.problem import Problem
@@ -26,6 +27,13 @@ def cautions(
 ) -> tuple[Caution, ...]:
     """The diagnostics that a reader has to know of, as warnings."""
     notes: list[Caution] = []
+    if found.group_count is not None and found.group_count < FEWEST_GROUPS:
+        plural = "group" if found.group_count == 1 else "groups"
+        sentence = (
+            f"{found.group_count} {plural} cannot show how groups differ: runs were resampled within each, so the "
+            f"intervals leave that out ({FEWEST_GROUPS} groups are needed)"
+        )
+        notes.append(Caution("FEW_GROUPS", sentence))
     low, high = problem.bounds
     stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
     if stuck:

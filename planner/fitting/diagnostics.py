@@ -74,6 +74,7 @@ class Diagnostics:
     influence: Influence | None
     regions: tuple[RegionRefit, ...]
     extrapolation: ExtrapolationTest | None
+    group_count: int | None = None  # groups of runs (corpora, recipes, training curves), where a column names them
 
 
 def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | None) -> Diagnostics:
@@ -93,6 +94,7 @@ def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | 
         influence=None if draws is None else _influence(problem, theta, seen, draws, jacobian, residual),
         regions=_regions(problem, theta, seen),
         extrapolation=_extrapolation(problem, theta, seen),
+        group_count=seen.group_count,
     )
 
 

@@ -92,29 +92,32 @@ def fit_law(
     mapping: Mapping[str, str] | None = None,
     fixed: Mapping[str, float] | None = None,
     starts: int | None = None,
+    group: str | None = None,
 ) -> FittedLaw:
     """Fit the form called `form` to the rows of `runs` for which `where` holds.
 
     `mapping` says which column is which variable (column -> variable) where the usual names do not; `fixed` holds
     coefficients at given values; `bootstrap` is the number of draws (0: none); `starts` the number of polished starts.
+    `group` names the column (text or numbers) of what runs share, a corpus, a recipe or a training curve: the bootstrap
+    then draws whole groups, or runs within each where there are fewer than five.
     Raises InvalidInput, UnknownName and NotIdentified (see `planner.fitting.observations`).
     """
     kind = form_class(form)
     held = _fixed(kind, fixed)
     require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
     free = len(kind.coefficients) - len(held)
-    seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free)
+    seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free, group=group)
     problem = Problem(kind, seen.variables, seen.losses, held)
     theta, objective, search = _minimum(problem, starts, seed)
     require_finite(objective, form)
-    cloud = bootstrapped(problem, theta, bootstrap, seed) if bootstrap else None
+    cloud = bootstrapped(problem, theta, bootstrap, seed, seen.groups) if bootstrap else None
     draws = None if cloud is None or not len(cloud.draws) else cloud.draws
     best = kind.from_vector(problem.vectors(theta[None])[0])
     exponent = _exponent(best, draws)
     checked = diagnose(problem, theta, seen, draws)
     limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
     options = {
-        "form": form, "bootstrap": str(bootstrap), "where": where or "", "delta": f"{DELTA:g}",
+        "form": form, "bootstrap": str(bootstrap), "where": where or "", "group": group or "", "delta": f"{DELTA:g}",
         **{f"column of {k}": v for k, v in seen.columns.items()},
         **{f"fixed {k}": repr(v) for k, v in held.items()},
     }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,12 @@ class Observations:
     rows: NDArray[np.intp]  # index of each row in the table
     rows_dropped: int  # rows with blank cells in a needed column
     rows_excluded: int  # rows the filter left out
+    groups: NDArray[np.intp] | None = None  # (rows,) numbers from 0 in order of appearance, where a column names groups
+
+    @property
+    def group_count(self) -> int | None:
+        """How many groups the runs form, where that is known."""
+        return None if self.groups is None else int(self.groups.max()) + 1
 
     def take(self, chosen: NDArray[np.bool_]) -> Observations:
         """The chosen rows."""
@@ -71,6 +78,7 @@ class Observations:
             self.rows[chosen],
             self.rows_dropped,
             self.rows_excluded,
+            None if self.groups is None else numbered(self.groups[chosen]),
         )
 
 
@@ -101,8 +109,9 @@ def observe(
     where: str | None = None,
     mapping: Mapping[str, str] | None = None,
     free_coefficients: int | None = None,
+    group: str | None = None,
 ) -> Observations:
-    """The rows of `runs` that a fit of `form` can use.
+    """The rows of `runs` that a fit of `form` can use; `group` is the column that names the group of a run.
 
     Raises InvalidInput for text, NaN, infinite or non-positive values, too few rows; NotIdentified where rows do not
     differ enough for the form's coefficients; UnknownName for columns.
@@ -121,7 +130,8 @@ def observe(
     names = ", ".join(runs.names)
     require(*(Violation(n, "missing", f"a column for it (or a mapping) among: {names}") for n in missing))
     present = {k: v for k, v in values.items() if v is not None}
-    usable = ~np.any([table.blank[k] for k in present], axis=0)
+    members = None if group is None else table.groups(group)
+    usable = ~np.any([*(table.blank[k] for k in present)] + ([] if members is None else [members == ""]), axis=0)
     if not usable.any():
         raise InvalidInput(Violation("runs", "no row without blank cells", f"values for {', '.join(present)}"))
     table.check(present, usable)
@@ -137,7 +147,15 @@ def observe(
         table.rows[usable],
         int((~usable).sum()),
         int((~mask).sum()),
+        None if members is None else numbered(members[usable]),
     )
+
+
+def numbered(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Numbers from 0 for equal labels, in order of first appearance."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))
+    return np.asarray(order[inverse.reshape(-1)], dtype=np.intp)
 
 
 class _Table:
@@ -169,6 +187,15 @@ class _Table:
         self.blank[variable] = self.blank[sources[0]] | self.blank[sources[1]]
         with np.errstate(all="ignore"):
             return np.asarray(np.asarray(flops) / SIMPLE.training_flops(other, 1.0))
+
+    def groups(self, name: str) -> NDArray[np.str_]:
+        """The group of each row as text, "" where the cell is blank. Raises UnknownName, InvalidInput for NaN."""
+        column = self.runs.column(name).take(self.rows)
+        failed = np.isnan(column.numbers) & ~column.blank & (not column.is_text)
+        if failed.any():
+            where = f"nan (row {self.rows[int(np.argmax(failed))] + 1})"
+            raise InvalidInput(Violation(name, where, "a number or text that names the group of the run"))
+        return np.where(column.blank, "", column.cells.astype(str))
 
     def _parsed(self, name: str, text: NDArray[np.str_]) -> Array:
         """Numbers of a column that holds text in some row, if not in the chosen ones."""
