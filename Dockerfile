@@ -54,9 +54,10 @@ ENV APPORTION_LISTEN=0.0.0.0:50051 \
     APPORTION_INSECURE=true \
     APPORTION_STORE=/var/lib/apportion/apportion.db
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-P", "-c", "\
-import grpc, sys; \
+import grpc, os, sys; \
 from grpc_health.v1 import health_pb2, health_pb2_grpc; \
-stub = health_pb2_grpc.HealthStub(grpc.insecure_channel('127.0.0.1:50051')); \
+port = os.environ['APPORTION_LISTEN'].rpartition(':')[2]; \
+stub = health_pb2_grpc.HealthStub(grpc.insecure_channel('127.0.0.1:' + port)); \
 answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=4); \
 sys.exit(answer.status != health_pb2.HealthCheckResponse.SERVING)"]
 ENTRYPOINT ["apportion"]
