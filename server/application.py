@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 
 from apportion.v1 import hardware_service_pb2_grpc, laws_service_pb2_grpc, planning_service_pb2_grpc
 from server import VERSION
+from server.errors import StoreUnavailable
 from server.execution.operations import OperationRunner, Work
 from server.execution.plan_cache import PlanCache
 from server.execution.pool import WorkerPool
@@ -36,9 +37,8 @@ from server.services.planning import FrontWork, PlanningService
 from server.settings import Settings, split_address
 from server.storage import migrate
 from server.storage.schema import HEAD
-from server.storage.store import Store
+from server.storage.store import Store, answers
 from server.telemetry.exposition import Exposition
-from server.telemetry.metrics import Metrics
 
 SERVICES = (
     "apportion.v1.Laws",
@@ -47,6 +47,7 @@ SERVICES = (
     "google.longrunning.Operations",
 )
 _MAX_METADATA_BYTES = 16 << 10
+_HEALTH_SECONDS = 5.0
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -61,33 +62,29 @@ class Addresses:
 class Application:
     """One server; `await start()`, then `await stop()`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pool: WorkerPool) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self._pool = pool
+        self.metrics = pool.metrics
         self.metrics.build_info.labels(VERSION, platform.python_version(), grpc.__version__).set(1)
         self._log = structlog.stdlib.get_logger("server")
         self._health = health.aio.HealthServicer()
         self._stopping = asyncio.Lock()
         self._stopped = False
+        self._exposition: Exposition | None = None
 
     async def start(self) -> Addresses:
-        """Raises SchemaMismatch, OSError, OutOfTime."""
-        settings = self.settings
-        self._exposition = (
-            Exposition(settings.listen.metrics_listen, self.metrics) if settings.listen.metrics_listen else None
-        )
-        self._pool = WorkerPool(settings.execution, self.metrics, settings.log.log_level)
-        warming = asyncio.ensure_future(self._pool.start())  # while the store is opened
+        """Raises SchemaMismatch, OSError, OutOfTime; then the workers are gone too."""
+        metrics_listen = self.settings.listen.metrics_listen
         try:
-            await asyncio.sleep(0)
+            self._exposition = Exposition(metrics_listen, self.metrics) if metrics_listen else None
             self._store = self._open_store()
             self._runner, server = self._build()
             address = self._bind(server)
             await self._set_health(_NOT_SERVING)
             await server.start()
-            await warming
+            await self._pool.ready()
         except BaseException:
-            warming.cancel()
             await self._pool.close()
             if self._exposition:
                 self._exposition.close()
@@ -95,6 +92,7 @@ class Application:
         self._server = server
         self._runner.start()
         await self._set_health(_SERVING)
+        self._watch = asyncio.get_running_loop().create_task(self._watch_health())
         found = Addresses(address, self._exposition.address if self._exposition else "")
         self._log.info("serving", listen=found.listen, metrics=found.metrics_listen, version=VERSION)
         return found
@@ -106,6 +104,7 @@ class Application:
                 return
             self._stopped = True
             self._log.info("stopping")
+            self._watch.cancel()
             await self._health.enter_graceful_shutdown()
             await self._server.stop(self.settings.limits.drain_seconds)
             await self._runner.stop()
@@ -173,6 +172,17 @@ class Application:
             raise OSError(f"cannot listen on {address}")
         host, _ = split_address(address)
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def _watch_health(self) -> None:
+        """Turn NOT_SERVING while the store does not answer, and back."""
+        while True:
+            await asyncio.sleep(_HEALTH_SECONDS)
+            try:
+                await self._store.read("health", answers)
+            except StoreUnavailable:
+                await self._set_health(_NOT_SERVING)
+            else:
+                await self._set_health(_SERVING)
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for service in ("", *SERVICES):

@@ -62,20 +62,14 @@ def _flags(parsed: argparse.Namespace) -> dict[str, Any]:
 
 
 def _serve(settings: Settings, parsed: argparse.Namespace) -> int:
-    from server.application import Application  # late: `check` and `--help` need none of it
-    from server.errors import ServiceError
+    from server.errors import CannotServe, ServiceError  # late: `check` and `--help` need none of it
     from server.lifetime import run
-    from server.storage.migrate import SchemaMismatch
     from server.telemetry import logs
 
     logs.configure(settings.log.log_level)
-
-    async def serve() -> None:
-        await run(Application(settings), parsed.announce_file, parsed.exit_with_parent)
-
     try:
-        asyncio.run(serve())
-    except (OSError, SchemaMismatch, ServiceError) as error:
+        asyncio.run(run(settings, parsed.announce_file, parsed.exit_with_parent))
+    except (OSError, CannotServe, ServiceError) as error:
         print(f"cannot serve: {error}", file=sys.stderr)
         return 1
     return 0

@@ -12,7 +12,8 @@
     ├── Interrupted                 the server stopped under the operation too often
     └── StillRunning                the operation is not done yet
 
-What is wrong with the *question* is `planner.errors`. `convert.errors` puts both on the wire.
+`CannotServe` stands apart: it ends the start, no caller ever sees it. What is wrong with the *question* is
+`planner.errors`; `convert.errors` puts both on the wire.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class ServiceError(Exception):
         super().__init__(message)
         self.message = message
         self.metadata = metadata
+
+
+class CannotServe(Exception):
+    """The server cannot start as it is configured; the message says what to do."""
 
 
 class NotFound(ServiceError):

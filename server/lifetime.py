@@ -11,15 +11,24 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from server.application import Addresses, Application
+from server.execution.pool import WorkerPool
 from server.execution.worker import die_with_parent
+from server.settings import Settings
+from server.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from server.application import Addresses, Application
 
 _WATCH_SECONDS = 1.0
 
 
-async def run(application: Application, announce_file: Path | None, exit_with_parent: bool) -> None:
-    """Serve until SIGTERM, SIGINT or, if asked for, the end of the parent."""
+async def run(settings: Settings, announce_file: Path | None, exit_with_parent: bool) -> None:
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of the parent.
+
+    Raises OSError (a port is taken), CannotServe (the store's schema), OutOfTime (no worker gets ready).
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -28,6 +37,11 @@ async def run(application: Application, announce_file: Path | None, exit_with_pa
     if exit_with_parent:
         die_with_parent(signal.SIGTERM)
         watcher = loop.create_task(_watch_parent(os.getppid(), stop))
+    pool = WorkerPool(settings.execution, Metrics(), settings.log.log_level)
+    pool.start()
+    from server.application import Application  # late: the workers load their solvers meanwhile
+
+    application = Application(settings, pool)
     addresses = await _start_unless_stopped(application, stop)
     if addresses is None:
         return

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from planner.errors import InvalidInput, Violation
 
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
+_MAX_TOKEN = 1000
 Item = TypeVar("Item")
 
 
@@ -62,6 +63,8 @@ def _mark(query: str) -> str:
 
 def _cursor(token: str, query: str) -> str:
     try:
+        if len(token) > _MAX_TOKEN:
+            raise ValueError("too long")
         padded = token + "=" * (-len(token) % 4)
         mark, cursor = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError):

@@ -16,7 +16,6 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
 
 _PREFIX = "APPORTION_"
 _CONFIG = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
@@ -55,6 +54,8 @@ class StoreSettings(BaseSettings):
     @property
     def masked(self) -> str:
         """The URL with its password hidden."""
+        from sqlalchemy.engine import make_url  # late: the workers are started before anything heavy is loaded
+
         return make_url(self.url).render_as_string(hide_password=True)
 
 
@@ -66,6 +67,7 @@ class ExecutionSettings(BaseSettings):
     queue_per_worker: int = Field(8, ge=1, le=1000, description="jobs waiting or running per worker, then refused")
     kill_grace_seconds: float = Field(0.5, ge=0, le=60, description="a job may overrun its caller this long")
     operation_timeout_seconds: float = Field(1800.0, gt=0, description="limit on one long-running operation")
+    operation_limit: int = Field(1000, ge=1, description="operations open at a time, then refused")
     operation_attempts: int = Field(2, ge=1, le=10, description="starts of an operation whose server died")
     plan_cache_entries: int = Field(1024, ge=0, le=1_000_000)
     start_timeout_seconds: float = Field(120.0, gt=0, description="limit on getting the first worker ready")

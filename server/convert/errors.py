@@ -16,7 +16,10 @@ from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownNa
 from server.errors import ServiceError
 
 DOMAIN = "apportion.dev"
-_MAX_VIOLATIONS = 100
+# Details travel as a header, which peers bound at 8 KiB: what a caller wrote is quoted, but not at any length.
+_MAX_VIOLATIONS = 16
+_MAX_TEXT = 240
+_MAX_MESSAGE = 1200
 
 
 def to_status(error: PlanningError | ServiceError) -> status_pb2.Status:
@@ -37,7 +40,7 @@ def to_status(error: PlanningError | ServiceError) -> status_pb2.Status:
     elif isinstance(error, UnknownName):
         code = grpc.StatusCode.NOT_FOUND
         resource = error_details_pb2.ResourceInfo(
-            resource_type=f"{DOMAIN}/{error.kind}", resource_name=error.name, description=error.message
+            resource_type=f"{DOMAIN}/{error.kind}", resource_name=_cut(error.name), description=_cut(error.message)
         )
         details.append(resource)
     elif isinstance(error, NotIdentified):
@@ -65,7 +68,7 @@ def reason(status: status_pb2.Status) -> str:
 
 
 def _status(code: grpc.StatusCode, message: str, details: list[Message]) -> status_pb2.Status:
-    status = status_pb2.Status(code=code.value[0], message=message)
+    status = status_pb2.Status(code=code.value[0], message=_cut(message, _MAX_MESSAGE))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -74,12 +77,18 @@ def _status(code: grpc.StatusCode, message: str, details: list[Message]) -> stat
 
 
 def _info(reason_: str, metadata: dict[str, str]) -> error_details_pb2.ErrorInfo:
-    return error_details_pb2.ErrorInfo(reason=reason_, domain=DOMAIN, metadata=metadata)
+    return error_details_pb2.ErrorInfo(
+        reason=reason_, domain=DOMAIN, metadata={key: _cut(value) for key, value in metadata.items()}
+    )
 
 
 def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:
     found = [
-        error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
+        error_details_pb2.BadRequest.FieldViolation(field=_cut(field), description=_cut(description))
         for field, description in violations[:_MAX_VIOLATIONS]
     ]
     return error_details_pb2.BadRequest(field_violations=found)
+
+
+def _cut(text: str, length: int = _MAX_TEXT) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

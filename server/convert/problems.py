@@ -7,7 +7,7 @@ Well-known limits have fields of their own on the wire (`budget_usd`) and are pl
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from apportion.v1 import planning_service_pb2 as wire
@@ -40,12 +40,14 @@ _LIFECYCLE_LIMITS = {
     "budget_usd": "lifetime_usd",
     "deadline_hours": "training_hours",
 }
+_MAX_CHOICES = 128
 # A limit or an objective on one of these needs a machine to train on.
 _NEEDS_HARDWARE = frozenset({"training_usd", "training_hours", "accelerator_hours", "training_energy_joules"})
 
 
 def to_training(request: wire.PlanTrainingRequest, laws: Laws) -> TrainingProblem:
     """The problem of a PlanTraining request. Raises InvalidInput, UnknownName."""
+    _bounded("expert_counts", request.expert_counts)
     limits, origin = _limits(request, _TRAINING_LIMITS)
     needs_hardware = bool(_NEEDS_HARDWARE & {*limits, request.minimize})
     given = request.HasField("hardware")
@@ -80,6 +82,7 @@ def to_deployment(request: wire.PlanDeploymentRequest) -> DeploymentProblem:
 
 def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws) -> LifecycleProblem:
     """The problem of a PlanLifecycle request. Raises InvalidInput, UnknownName."""
+    _bounded("expert_counts", request.expert_counts)
     limits, origin = _limits(request, _LIFECYCLE_LIMITS)
     serving = request.serving_hardware if request.HasField("serving_hardware") else request.training_hardware
     return _build(
@@ -91,8 +94,8 @@ def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws) -> LifecyclePro
         minimize=request.minimize,
         expert_counts=tuple(request.expert_counts),
         workload=_workload(request.workload) if request.HasField("workload") else None,
-        training_hardware=_hardware(request.training_hardware),
-        serving_hardware=_hardware(serving),
+        training_hardware=_hardware(request.training_hardware, "training_hardware"),
+        serving_hardware=_hardware(serving, "serving_hardware"),
         **_optional(request, "as_good_as_parameter_count", "unique_token_count", "alternative_count"),
     )
 
@@ -109,6 +112,7 @@ def to_front_problem(request: wire.ComputeFrontRequest, laws: Laws) -> FrontProb
 
 def _limits(request: Any, well_known: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
     """Limits by metric, and for each metric the request's field it came from."""
+    _bounded("limits", request.limits)
     limits = dict(request.limits)
     origin = {metric: f"limits[{metric}]" for metric in limits}
     for field, metric in well_known.items():
@@ -121,7 +125,15 @@ def _limits(request: Any, well_known: Mapping[str, str]) -> tuple[dict[str, floa
     return limits, origin
 
 
-def _hardware(choice: wire.HardwareChoice) -> HardwareChoice:
+def _bounded(field: str, items: Sequence[Any] | Mapping[Any, Any]) -> None:
+    """Lists to choose from multiply into the search: more than any catalogue holds is a mistake or an attack."""
+    if len(items) > _MAX_CHOICES:
+        raise InvalidInput(Violation(field, f"{len(items)} entries", f"at most {_MAX_CHOICES}"))
+
+
+def _hardware(choice: wire.HardwareChoice, field: str = "hardware") -> HardwareChoice:
+    for name in ("accelerators", "precisions", "price_usd_per_hour"):
+        _bounded(f"{field}.{name}", getattr(choice, name))
     given: dict[str, Any] = _optional(choice, "max_accelerator_count")
     if choice.price_term:
         given["price_term"] = choice.price_term

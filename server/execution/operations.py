@@ -81,6 +81,9 @@ class OperationRunner:
 
     def create(self, connection: Connection, kind: str, target: str, request: bytes) -> str:
         """Store a new operation in the caller's transaction; `launch` it once that is committed."""
+        if len(self._tasks) >= self._settings.operation_limit:
+            self._metrics.rejected.labels("operations").inc()
+            raise Overloaded("operations open", len(self._tasks), 30.0)
         metadata = _packed(self._kinds[kind].stage("queued"))
         return rows.create(connection, kind, target, request, metadata, self.owner)
 
@@ -212,6 +215,7 @@ class OperationRunner:
             with contextlib.suppress(StoreUnavailable):
                 if self._tasks:
                     await self._store.write("beat_operations", rows.beat, self.owner)
+                await self._store.write("forget_operations", rows.forget_old)
                 for row in await self._store.write("claim_operations", rows.claim_orphans, self.owner):
                     await self._take_over(row)
             await asyncio.sleep(_SWEEP_SECONDS)

@@ -112,8 +112,8 @@ class WorkerPool:
         self._closing = False
         self._log = structlog.stdlib.get_logger("server.pool")
 
-    async def start(self) -> None:
-        """Start every worker and wait for the first one to be warm. Raises OutOfTime, WorkerLost."""
+    def start(self) -> None:
+        """Start every worker; `ready` waits for them."""
         self.metrics.queue_depth.set_function(lambda: max(0, self._jobs - (len(self._workers) - self._idle.qsize())))
         self.metrics.workers.labels("idle").set_function(self._idle.qsize)
         self.metrics.workers.labels("all").set_function(lambda: len(self._workers))
@@ -121,6 +121,9 @@ class WorkerPool:
             self.metrics.worker_restarts.labels(cause)
         for _ in range(self._settings.workers):
             self._spawn()
+
+    async def ready(self) -> None:
+        """Wait for the first worker to be warm. Raises OutOfTime."""
         limit = self._settings.start_timeout_seconds
         try:
             async with asyncio.timeout(limit):

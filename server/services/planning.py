@@ -105,9 +105,10 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
             return plan_pb2.Plan.FromString(earlier)
         identity = names.new_identity("plan_id", request.plan_id, "plan")
         name = names.full(names.PLANS, identity)
-        taken: bool = await self._store.read("find_plan", resources.exists, plans, identity)
-        if taken:
-            raise AlreadyExists(name)
+        if request.plan_id:
+            taken: bool = await self._store.read("find_plan", resources.exists, plans, identity)
+            if taken:
+                raise AlreadyExists(name)
         plan = plan_pb2.Plan.FromString(await self._solved(method, request, law))
         call.current().notes["outcome"] = plan_pb2.Plan.Outcome.Name(plan.outcome)
         explanation = plan.explanation

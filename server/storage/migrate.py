@@ -11,10 +11,11 @@ from importlib.resources import files
 
 from sqlalchemy import Engine, inspect, text
 
+from server.errors import CannotServe
 from server.storage.schema import HEAD
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatch(CannotServe):
     """The store's schema is not the one this release works with."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from google.longrunning import operations_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import status_pb2
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from server import names
 from server.errors import AlreadyExists
@@ -19,6 +19,7 @@ from server.storage import resources
 from server.storage.schema import operations
 
 _STALE_US = 60 * 1_000_000
+_KEPT_US = 30 * 24 * 3600 * 1_000_000
 
 
 def new_owner() -> str:
@@ -79,6 +80,12 @@ def claim_orphans(connection: Connection, owner: str) -> list[Row[Any]]:
         mine = {"owner": owner, "attempts": row.attempts + 1, "heartbeat_time_us": resources.now_us()}
         connection.execute(update(operations).where(operations.c.id == row.id).values(**mine))
     return orphans
+
+
+def forget_old(connection: Connection) -> None:
+    """Delete the operations that were started more than 30 days ago and are done."""
+    old = operations.c.create_time_us < resources.now_us() - _KEPT_US
+    connection.execute(delete(operations).where(operations.c.done.is_(True), old))
 
 
 def to_message(row: Row[Any]) -> operations_pb2.Operation:

@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from server.errors import StoreUnavailable
+from server.storage.schema import operations
 from server.telemetry.metrics import Metrics
 
 Result = TypeVar("Result")
@@ -74,6 +75,11 @@ class Store:
             raise StoreUnavailable() from error
         finally:
             self._metrics.store_seconds.labels(operation).observe(time.perf_counter() - start)
+
+
+def answers(connection: Connection) -> None:
+    """The least a store must be able to do: find a table."""
+    connection.execute(select(operations.c.id).limit(1)).first()
 
 
 def open_engine(url: str) -> Engine:

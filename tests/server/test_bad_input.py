@@ -187,3 +187,18 @@ def test_predictions_name_the_column_at_fault(server: Any, refused: Any, table: 
     assert text.fields == ["points.columns[N]"]
     level = refused(predict, laws_service_pb2.PredictRequest(law=law, points=table(N=[1e9], D=[1e9]), level=1.5))
     assert level.fields == ["level"]
+
+
+def test_long_words_are_quoted_in_part_and_long_lists_refused(server: Any, refused: Any) -> None:
+    wordy = refused(server.planning.PlanTraining, Training(training_flops=1e22, minimize="x" * 100_000))
+    assert (wordy.code, wordy.fields) == (INVALID, ["minimize"])
+    assert len(wordy.text) < 2000
+    unknown = refused(server.planning.PlanTraining, Training(limits={f"m{i}": 1.0 for i in range(100)}))
+    assert (unknown.code, len(unknown.fields)) == (INVALID, 16)
+    many = refused(server.planning.PlanTraining, Training(training_flops=1e22, expert_counts=[8] * 100_000))
+    assert (many.code, many.fields) == (INVALID, ["expert_counts"])
+    choice = planning_service_pb2.HardwareChoice(accelerators=["H100"] * 100_000)
+    chips = refused(server.planning.PlanTraining, Training(training_flops=1e22, hardware=choice))
+    assert (chips.code, chips.fields) == (INVALID, ["hardware.accelerators"])
+    token = refused(server.laws.ListLaws, laws_service_pb2.ListLawsRequest(page_token="W1tb" * 100_000))
+    assert (token.code, token.fields) == (INVALID, ["page_token"])

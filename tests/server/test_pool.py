@@ -23,7 +23,8 @@ from server.telemetry.metrics import Metrics
 async def pool() -> AsyncIterator[WorkerPool]:
     settings = ExecutionSettings(workers=1, queue_per_worker=3, kill_grace_seconds=0.1)
     pool = WorkerPool(settings, Metrics(), "warning")
-    await pool.start()
+    pool.start()
+    await pool.ready()
     yield pool
     await pool.close()
 
