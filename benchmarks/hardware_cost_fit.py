@@ -153,9 +153,9 @@ def training_fit(data: Path) -> dict[str, Any]:
         left.append(leave_one_out(groups, fit, residual)[0])
         say("tokens_per_second_per_accelerator", how, left[-1])
     fitted = dataclasses.asdict(constants(theta))
-    runs, found = runs_fit(
-        data, TrainingConstants(**{**fitted, "whole_run_factor": 1.0, "whole_run_size_exponent": 0.0})
-    )
+    # What wide products gain in a step, whole runs of large models lose by slower layouts: the size effect cancels.
+    fitted |= {"whole_run_factor": 1.0, "whole_run_moe_factor": 1.0, "whole_run_size_exponent": fitted["size_exponent"]}
+    runs, found = runs_fit(data, TrainingConstants(**fitted))
     found["tokens_per_second_per_accelerator"] = interval(*left[:2])
     return {"training": {**fitted, **runs}, "intervals": found}
 
@@ -174,18 +174,19 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     points: TrainingPoints = training_points(table)
     hours = accelerator_hours(points.cell, points.active_parameters, points.total_flops, points.accelerators, constants)
     ratio = np.log(numbers(table, "gpu_hours")[points.rows] / hours)
-    size = np.log(points.active_parameters * 1e-10)
+    moe = points.cell.is_moe > 0
 
     def fit(i: Any) -> tuple[float, float]:
-        centred, own = size[i] - size[i].mean(), ratio[i] - ratio[i].mean()
-        slope = float(centred @ own / (centred @ centred + 5.0))  # ridge: few runs
-        return slope, float(np.median(ratio[i] - slope * size[i]))
+        """Level of dense runs, and that of MoE runs over it: half of what the very few say."""
+        level = float(np.median(ratio[i][~moe[i]]))
+        extra = 0.5 * (float(np.median(ratio[i][moe[i]])) - level) if moe[i].any() else 0.0
+        return level, extra
 
     everything = np.arange(len(ratio))
-    slope, level = fit(everything)
-    say("accelerator_hours", "in sample", level + slope * size - ratio)
+    level, extra = fit(everything)
+    say("accelerator_hours", "in sample", level + extra * moe - ratio)
     parts = [(fit(everything[everything != i]), i) for i in everything]
-    left = np.array([level_i + slope_i * size[i] - ratio[i] for (slope_i, level_i), i in parts])
+    left = np.array([level_i + extra_i * moe[i] - ratio[i] for (level_i, extra_i), i in parts])
     say("accelerator_hours", "without the run itself", left)
-    constants_found = {"whole_run_factor": float(np.exp(level)), "whole_run_size_exponent": slope}
+    constants_found = {"whole_run_factor": float(np.exp(level)), "whole_run_moe_factor": float(np.exp(extra))}
     return constants_found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}

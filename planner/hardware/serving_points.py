@@ -66,14 +66,16 @@ def model_of(name: str, total_parameters: float = float("nan"), active_parameter
 
 
 def precision_of(stated: str, model_name: str) -> str:
-    """The stated precision; else the one in the model's name; else 16-bit."""
+    """The stated precision; else the one in the model's name; else 16-bit. Weights of gpt-oss are MXFP4, called fp4."""
+    if "gpt-oss" in model_name.lower() and stated.lower() in ("", "fp4"):
+        return "mxfp4"
     weight = re.match(r"\s*weight\s*=\s*([\w.]+)", stated.lower())
     if weight:
         return {"full_prec": "bf16"}.get(weight.group(1), weight.group(1))
     if stated:
         return stated
     low = model_name.lower()
-    for mark, name in (("nvfp4", "fp4"), ("fp8", "fp8"), ("int4", "int4"), ("awq", "int4"), ("gpt-oss", "mxfp4")):
+    for mark, name in (("nvfp4", "fp4"), ("fp8", "fp8"), ("int4", "int4"), ("awq", "int4")):
         if mark in low:
             return name
     return "bf16"

@@ -34,8 +34,8 @@ class TrainingConstants:
     moe_time_factor: how much longer MoE layers take than their FLOPs say; width_exponent: time ~ (operand
     bytes / 2)^width_exponent of the 16-bit time; scaling_share and
     scaling_exponent: extra time share c (G / 1000)^e; whole_run_factor x (active parameters / 1e10)^
-    whole_run_size_exponent: end-to-end over steady-state time (larger models need slower layouts and
-    restart longer).
+    whole_run_size_exponent: end-to-end over steady-state time (what wide products gain, slower layouts of large models
+    lose again); whole_run_moe_factor: the same for MoE runs over dense ones.
     """
 
     efficiency: float
@@ -48,6 +48,7 @@ class TrainingConstants:
     scaling_exponent: float
     whole_run_factor: float
     whole_run_size_exponent: float
+    whole_run_moe_factor: float
     failure_accelerator_hours: float
     checkpoint_seconds: float
     restart_seconds: float
@@ -172,6 +173,7 @@ def accelerator_seconds(
     c = constants or training_constants()
     steady = flops / cell.bf16_flops_per_second * step_share(cell, active_parameters, accelerator_count, c)
     whole = steady * c.whole_run_factor * (active_parameters * 1e-10) ** c.whole_run_size_exponent
+    whole = whole * c.whole_run_moe_factor**cell.is_moe
     return whole + whole * failure_loss(accelerator_count, c)
 
 

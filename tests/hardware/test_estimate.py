@@ -46,6 +46,12 @@ def test_a_table_without_needed_columns_is_refused_naming_all_of_them() -> None:
         estimate_serving({**LOOP, "isl": ["1024"]})
 
 
+def test_gpt_oss_in_fp4_runs_on_chips_without_fp4_since_its_products_are_16_bit() -> None:
+    rows = {name: [values[0]] for name, values in LOOP.items()}
+    assert estimate_serving({**rows, "model": ["openai/gpt-oss-120b"], "precision": ["fp4"]})["supported"] == [True]
+    assert estimate_serving({**rows, "precision": ["fp4"]})["supported"] == [False]
+
+
 def test_an_empty_table_gives_empty_columns() -> None:
     result = estimate_serving({name: [] for name in LOOP})
     assert result["supported"] == []
