@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2
 
 from apportion.v1 import plan_pb2, planning_service_pb2
 
@@ -101,3 +103,36 @@ def test_a_lifecycle_in_flops_satisfies_the_first_order_condition(server: Any) -
     parameters, tokens = 0.3478 * 482.01 * n**-0.3478, 0.3658 * 2085.43 * d**-0.3658
     # Equal gain per FLOP: N's share of the bill is all of it, D's the training part alone.
     assert parameters / 1e24 == pytest.approx(tokens / (6 * n * d), rel=1e-3)
+
+
+def test_a_front_is_an_operation_that_ends_with_plans_that_nothing_dominates(server: Any, refused: Any) -> None:
+    problem = planning_service_pb2.PlanLifecycleRequest(inference_token_count=1e12, lifetime_flops=1e24)
+    objectives = ["loss", "lifetime_flops"]
+    request = planning_service_pb2.ComputeFrontRequest(
+        objectives=objectives, problem=problem, point_count=5, request_id=str(uuid.uuid4())
+    )
+    operation = server.planning.ComputeFront(request)
+    assert server.planning.ComputeFront(request).name == operation.name
+    wait = operations_pb2.WaitOperationRequest(name=operation.name)
+    done = server.operations.WaitOperation(wait, timeout=60)
+    front = plan_pb2.Front()
+    assert done.response.Unpack(front), done.error
+    assert list(front.objectives) == objectives
+    points = sorted((p.metrics["loss"].value, p.metrics["lifetime_flops"].value) for p in front.points)
+    assert len(points) >= 2
+    flops = [point[1] for point in points]
+    assert flops == sorted(flops, reverse=True)
+    assert server.metric("apportion_operations_ended_total", kind="ComputeFront", code="OK") >= 1
+
+
+def test_a_deployment_meets_its_latency_limit(server: Any) -> None:
+    workload = planning_service_pb2.Workload(
+        requests_per_second=5, input_token_count=1024, output_token_count=1024, max_tpot_seconds=0.05
+    )
+    request = planning_service_pb2.PlanDeploymentRequest(model="Llama-3.1-70B", workload=workload, alternative_count=2)
+    plan = server.planning.PlanDeployment(request, timeout=60)
+    assert plan.kind == plan_pb2.Plan.DEPLOYMENT
+    assert plan.outcome in (plan_pb2.Plan.OPTIMAL, plan_pb2.Plan.FEASIBLE)
+    assert plan.metrics["tpot_seconds"].value <= 0.05 * (1 + 1e-6)
+    assert plan.decision.accelerator
+    assert len(plan.alternatives) == 2
