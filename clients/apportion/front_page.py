@@ -19,8 +19,8 @@ from apportion.quantities import shown, title
 def front_page(front: Front) -> str:
     """The page as HTML text. Raises InvalidArgument when plotly is missing."""
     template = resources.files("apportion").joinpath("front_page.html").read_text(encoding="utf-8")
-    # In a script element only `</` could end the data early; JSON may write it as `<\/`.
-    data = json.dumps(page_data(front), allow_nan=False).replace("</", "<\\/")
+    # No `<` in the data, so nothing in it can end or nest the script element; JSON may write it as \u003c.
+    data = json.dumps(page_data(front), allow_nan=False).replace("<", "\\u003c")
     return template.replace("/*DATA*/", data).replace("/*PLOTLY*/", _plotly())
 
 
