@@ -16,10 +16,11 @@ import structlog
 from google.longrunning import operations_grpc_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from sqlalchemy.exc import DBAPIError
 
 from apportion.v1 import hardware_service_pb2_grpc, laws_service_pb2_grpc, planning_service_pb2_grpc
 from server import VERSION
-from server.errors import StoreUnavailable
+from server.errors import CannotServe, StoreUnavailable
 from server.execution.operations import OperationRunner, Work
 from server.execution.plan_cache import PlanCache
 from server.execution.pool import WorkerPool
@@ -108,14 +109,19 @@ class Application:
             await self._health.enter_graceful_shutdown()
             await self._server.stop(self.settings.limits.drain_seconds)
             await self._runner.stop()
-            await self._pool.close()
-            await asyncio.to_thread(self._store.close)
+            closing = [self._pool.close(), asyncio.to_thread(self._store.close)]
             if self._exposition:
-                await asyncio.to_thread(self._exposition.close)
+                closing.append(asyncio.to_thread(self._exposition.close))
+            await asyncio.gather(*closing)
             self._log.info("stopped")
 
     def _open_store(self) -> Store:
-        store = Store(self.settings.store.url, self.metrics)
+        try:
+            return self._migrated(Store(self.settings.store.url, self.metrics))
+        except DBAPIError as error:
+            raise CannotServe(f"the store {self.settings.store.masked} cannot be used: {error.orig}") from error
+
+    def _migrated(self, store: Store) -> Store:
         if self.settings.store.is_sqlite:
             before = migrate.migrate(store.engine)
             if before != HEAD:

@@ -164,8 +164,8 @@ class WorkerPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in self._workers:
             worker.dismiss()
+        await asyncio.gather(*(asyncio.to_thread(w.process.join, _LEAVE_SECONDS) for w in self._workers))
         for worker in self._workers:
-            await asyncio.to_thread(worker.process.join, _LEAVE_SECONDS)
             worker.kill()
         self._workers.clear()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,21 @@ def test_migrate_makes_a_store_once(tmp_path: Path) -> None:
     store = tmp_path / "new" / "apportion.db"
     assert "schema none -> 0001" in run_command("migrate", "--store", str(store)).stdout
     assert "schema 0001 -> 0001" in run_command("migrate", "--store", str(store)).stdout
+
+
+def test_servers_that_start_at_once_on_an_empty_store_all_find_it_migrated(tmp_path: Path) -> None:
+    store = str(tmp_path / "shared.db")
+    with ThreadPoolExecutor(4) as starts:
+        found = list(starts.map(lambda _: run_command("migrate", "--store", store), range(4)))
+    assert [(f.returncode, f.stderr) for f in found] == [(0, "")] * 4
+    assert all("-> 0001" in f.stdout for f in found)
+
+
+def test_a_file_that_is_no_store_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are not the bytes of a database " * 100)
+    found = run_command(
+        "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "", "--store", str(tmp_path / "notes.txt")
+    )
+    assert found.returncode == 1
+    assert "cannot serve: the store" in found.stderr
+    assert "Traceback" not in found.stderr
