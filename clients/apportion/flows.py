@@ -60,7 +60,9 @@ def _call(service: str, request: Message, answer: type[Message], timeout_seconds
 # ── runs and laws ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def import_runs(runs: Any, *, name: str = "", validate_only: bool = False) -> Flow[answers.RunSet]:
+def import_runs(
+    runs: Any, *, name: str = "", validate_only: bool = False, timeout_seconds: float = TABLE_SECONDS
+) -> Flow[answers.RunSet]:
     """Store a table of training runs (a mapping, records, a DataFrame, or a path), under `name` if given.
 
     Raises InvalidArgument when `runs` is not a table, AlreadyExists when the name is taken.
@@ -71,7 +73,7 @@ def import_runs(runs: Any, *, name: str = "", validate_only: bool = False) -> Fl
         validate_only=validate_only,
     )
     requests.stamp(request)
-    return read(answers.RunSet, (yield _call("Laws", request, law_pb2.RunSet, TABLE_SECONDS)))
+    return read(answers.RunSet, (yield _call("Laws", request, law_pb2.RunSet, timeout_seconds)))
 
 
 def run_sets() -> Flow[tuple[answers.RunSet, ...]]:
@@ -156,7 +158,14 @@ def delete_law(name: str) -> Flow[None]:
     yield _call("Laws", request, empty_pb2.Empty, READ_SECONDS)
 
 
-def predict(law: str | answers.Law, points: Any, *, mapping: Any = None, level: float | None = None) -> Flow[Table]:
+def predict(
+    law: str | answers.Law,
+    points: Any,
+    *,
+    mapping: Any = None,
+    level: float | None = None,
+    timeout_seconds: float = TABLE_SECONDS,
+) -> Flow[Table]:
     """The points with `predicted_loss`, its interval, and how far each lies outside the law's runs.
 
     Raises InvalidArgument, NotFound.
@@ -167,7 +176,7 @@ def predict(law: str | answers.Law, points: Any, *, mapping: Any = None, level: 
         column_variables=requests.column_variables(mapping or {}),
         level=level,
     )
-    answer = yield _call("Laws", request, laws_service_pb2.PredictResponse, TABLE_SECONDS)
+    answer = yield _call("Laws", request, laws_service_pb2.PredictResponse, timeout_seconds)
     return Table.from_proto(answer.table)
 
 
@@ -201,24 +210,24 @@ def model_shape(name: str) -> Flow[answers.ModelShape]:
     return read(answers.ModelShape, (yield _call("Hardware", request, hardware_pb2.ModelShape, READ_SECONDS)))
 
 
-def estimate_serving(points: Any) -> Flow[Table]:
+def estimate_serving(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
     """The points with predicted latency and throughput of serving, intervals, and `supported`."""
     request = hardware_service_pb2.EstimateServingRequest(points=Table.read(points, "points").to_proto())
-    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateServingResponse, TABLE_SECONDS)
+    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateServingResponse, timeout_seconds)
     return Table.from_proto(answer.table, _TRUTHS)
 
 
-def estimate_energy(points: Any) -> Flow[Table]:
+def estimate_energy(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
     """The points with predicted power and energy a token, intervals, and `supported`."""
     request = hardware_service_pb2.EstimateEnergyRequest(points=Table.read(points, "points").to_proto())
-    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateEnergyResponse, TABLE_SECONDS)
+    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateEnergyResponse, timeout_seconds)
     return Table.from_proto(answer.table, _TRUTHS)
 
 
-def estimate_training(points: Any) -> Flow[Table]:
+def estimate_training(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
     """The points with predicted accelerator-hours and training speed, intervals, and `supported`."""
     request = hardware_service_pb2.EstimateTrainingRequest(points=Table.read(points, "points").to_proto())
-    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateTrainingResponse, TABLE_SECONDS)
+    answer = yield _call("Hardware", request, hardware_service_pb2.EstimateTrainingResponse, timeout_seconds)
     return Table.from_proto(answer.table, _TRUTHS)
 
 

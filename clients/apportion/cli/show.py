@@ -13,11 +13,11 @@ from rich.text import Text
 
 from apportion import answers
 from apportion.quantities import shown
-from apportion.tables import Table
+from apportion.tables import Cell, Table
 
 _COLOURS = {"OPTIMAL": "bold green", "FEASIBLE": "bold yellow"}
 _GRADES = {"A": "green", "B": "cyan", "C": "yellow", "UNVERIFIED": "red", "FITTED": "magenta"}
-_MAX_ROWS, _MAX_COLUMNS = 40, 12
+_MAX_ROWS, _MAX_COLUMNS = 40, 10
 _COUNTS = {"parameter_count": "N", "token_count": "D", "expert_count": "experts"}
 _FRONT_DECISIONS = (
     "parameter_count",
@@ -146,27 +146,39 @@ def front(found: answers.Front) -> RenderableType:
 
 
 def table(found: Table) -> RenderableType:
-    """At most a screenful; JSON and CSV have the whole."""
-    names = list(found.columns)
+    """At most a screenful, an interval beside its value; JSON and CSV have the whole."""
+    names = [name for name in found.columns if not _is_bound(name, found)]
     # What was asked for matters more than what was known before.
-    kept = [name for name in names if name.startswith(("predicted_", "supported", "extrapolation"))]
-    told = [name for name in names if name not in kept][: max(_MAX_COLUMNS - len(kept), 3)]
-    kept = [name for name in names if name in told or name in kept]
+    asked = [name for name in names if name.startswith(("predicted_", "supported", "extrapolation"))]
+    told = [name for name in names if name not in asked][: max(_MAX_COLUMNS - 2 * len(asked), 3)]
+    kept = [name for name in names if name in told or name in asked]
     grid = _grid(*kept, numeric=False)
     for number, row in enumerate(found.rows()):
         if number == _MAX_ROWS:
             break
-        grid.add_row(*(_cell(row[name]) for name in kept))
+        grid.add_row(*(_cell(name, row) for name in kept))
     left_rows, left_columns = found.row_count - _MAX_ROWS, len(names) - len(kept)
     left = [f"{left_rows} more rows"] if left_rows > 0 else []
     left += [f"{left_columns} more columns"] if left_columns else []
     return _stack(grid, Text(f"{' and '.join(left)}: --output csv or json", "dim")) if left else grid
 
 
-def _cell(value: float | str | None) -> str:
+def _is_bound(name: str, found: Table) -> bool:
+    value, _, end = name.rpartition("_")
+    return end in ("lower", "upper") and {value, f"{value}_lower", f"{value}_upper"} <= found.columns.keys()
+
+
+def _cell(name: str, row: Mapping[str, Cell]) -> str:
+    value = row[name]
     if value is None:
         return "–"
-    return escape(value) if isinstance(value, str) else f"{value:.5g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return escape(value)
+    lower, upper = row.get(f"{name}_lower"), row.get(f"{name}_upper")
+    interval = f"  ({lower:.3g} … {upper:.3g})" if isinstance(lower, float) and isinstance(upper, float) else ""
+    return f"{value:.4g}{interval}"
 
 
 def _decision(found: answers.Plan) -> RenderableType:
