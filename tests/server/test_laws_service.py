@@ -10,7 +10,7 @@ import pytest
 from google.longrunning import operations_pb2
 from google.protobuf import duration_pb2
 
-from apportion.v1 import law_pb2, laws_service_pb2
+from apportion.v1 import law_pb2, laws_service_pb2, planning_service_pb2
 
 Fit = laws_service_pb2.FitLawRequest
 
@@ -178,3 +178,34 @@ def test_waiting_ends_at_its_timeout_with_the_operation_as_it_stands(server: Any
     request = operations_pb2.WaitOperationRequest(name=operation.name, timeout=timeout)
     assert not server.operations.WaitOperation(request, timeout=5).done
     server.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=operation.name))
+
+
+def test_a_deleted_table_is_gone(server: Any, refused: Any, table: Any) -> None:
+    name = server.laws.ImportRuns(laws_service_pb2.ImportRunsRequest(table=table(N=[1.0, 2.0]))).name
+    server.laws.DeleteRunSet(laws_service_pb2.DeleteRunSetRequest(name=name))
+    gone = refused(server.laws.GetRunSet, laws_service_pb2.GetRunSetRequest(name=name))
+    assert (gone.code, gone.metadata["resource"]) == (grpc.StatusCode.NOT_FOUND, name)
+
+
+def test_runs_that_are_all_alike_cannot_be_fitted(server: Any, refused: Any, table: Any) -> None:
+    alike = table(N=[1e9] * 12, D=[2e10] * 12, loss=[2.5 + 0.001 * i for i in range(12)])
+    name = server.laws.ImportRuns(laws_service_pb2.ImportRunsRequest(table=alike)).name
+    error = refused(server.laws.FitLaw, Fit(run_set=name, form="chinchilla"))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_IDENTIFIED")
+
+
+def test_a_plan_with_a_fitted_law_names_it(server: Any, fitted: law_pb2.Law) -> None:
+    request = planning_service_pb2.PlanTrainingRequest(training_flops=1e22, law=fitted.name)
+    plan = server.planning.PlanTraining(request)
+    assert plan.decision.parameter_count * plan.decision.token_count * 6 == pytest.approx(1e22, rel=1e-6)
+    assert plan.metrics["loss"].lower < plan.metrics["loss"].value < plan.metrics["loss"].upper
+    assert "fitted-here" in " ".join(plan.provenance.values())
+
+
+def test_operations_are_listed_newest_first_without_filters(server: Any, refused: Any, run_set: str) -> None:
+    operation = server.laws.FitLaw(Fit(run_set=run_set, form="chinchilla", bootstrap_draw_count=0))
+    wait(server, operation)
+    listed = server.operations.ListOperations(operations_pb2.ListOperationsRequest(page_size=1)).operations
+    assert [found.name for found in listed] == [operation.name]
+    error = refused(server.operations.ListOperations, operations_pb2.ListOperationsRequest(filter="done=true"))
+    assert error.fields == ["filter"]
