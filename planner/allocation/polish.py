@@ -99,7 +99,7 @@ def newton(stack: Stack, x: Array, multipliers: Array) -> tuple[Array, Array, Ar
 def _solve(system: Array, right: Array) -> Array:
     """Solutions of a stack of symmetric systems; of least norm where one is singular (a variable left free)."""
     try:
-        solution: Array = np.linalg.solve(system, right[:, :, None])[:, :, 0]
+        solution = np.asarray(np.linalg.solve(system, right[:, :, None])[:, :, 0], dtype=np.float64)
         if np.all(np.isfinite(solution)) and np.abs(solution).max(initial=0.0) < 1e3:
             return solution
     except np.linalg.LinAlgError:

@@ -24,7 +24,7 @@ def test_the_training_plan_is_the_closed_form(name, flops):
     assert plan.certificate.relative_gap < 1e-9
 
 
-# Optima printed for the published coefficients: Besiroglu et al. 2024, Hoffmann et al. 2022 (rounded to the digits shown).
+# Optima for the published coefficients (Besiroglu et al. 2024, Hoffmann et al. 2022), rounded to the digits shown.
 @pytest.mark.parametrize(
     ("name", "flops", "parameters", "tokens", "loss"),
     [

@@ -110,7 +110,7 @@ class PriceOffer(google.protobuf.message.Message):
     offer: builtins.str
     """Who offers what."""
     term: builtins.str
-    """`on-demand`, `spot`, `reserved-3y`, `owned-tco`, …"""
+    """`on-demand`, `spot`, `reserved`, `owned`, …"""
     region: builtins.str
     """Where."""
     price_usd_per_hour: builtins.float

@@ -43,7 +43,7 @@ class HardwareChoice(google.protobuf.message.Message):
     max_accelerator_count: builtins.int
     """At most this many accelerators; 16,384 for training and 1,024 for serving when unset."""
     price_term: builtins.str
-    """Which offers to price with: `on-demand` when unset, `spot`, `reserved-3y`, `owned-tco`, …"""
+    """Which offers to price with: `on-demand` when unset, `spot`, `reserved`, `owned`, …"""
     @property
     def accelerators(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Accelerators to choose from; every one that fits the task and has a price when unset."""
