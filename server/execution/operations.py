@@ -155,6 +155,8 @@ class OperationRunner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.write("release_operations", rows.release, self.owner)
 
     async def _run(self, identity: str, kind: str, request: bytes) -> None:
         work = self._kinds[kind]

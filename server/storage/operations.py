@@ -82,6 +82,12 @@ def claim_orphans(connection: Connection, owner: str) -> list[Row[Any]]:
     return orphans
 
 
+def release(connection: Connection, owner: str) -> None:
+    """Give up this owner's open operations for anyone to take over; a stop in good order is no failed attempt."""
+    mine = update(operations).where(operations.c.owner == owner, operations.c.done.is_(False))
+    connection.execute(mine.values(owner="", heartbeat_time_us=0, attempts=operations.c.attempts - 1))
+
+
 def forget_old(connection: Connection) -> None:
     """Delete the operations that were started more than 30 days ago and are done."""
     old = operations.c.create_time_us < resources.now_us() - _KEPT_US
@@ -100,9 +106,11 @@ def to_message(row: Row[Any]) -> operations_pb2.Operation:
 
 
 def _is_dead(owner: str, heartbeat_time_us: int) -> bool:
+    if heartbeat_time_us < resources.now_us() - _STALE_US:
+        return True  # gone, or asleep: an operation ends once, whoever ends it
     host, _, rest = owner.partition("|")
     process = rest.partition("|")[0]
     if host == socket.gethostname()[:60] and process.isdigit() and Path("/proc/self").exists():
         # The same process id can only be ours after a restart in a container, and then the old owner is gone.
         return int(process) == os.getpid() or not Path(f"/proc/{process}").exists()
-    return heartbeat_time_us < resources.now_us() - _STALE_US
+    return False

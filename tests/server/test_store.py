@@ -142,7 +142,8 @@ async def test_an_operation_ends_once(store: Store) -> None:
     [
         ("elsewhere|1|aaaa", 5, False),
         ("elsewhere|1|aaaa", 120, True),
-        ("{here}|{live}|aaaa", 120, False),
+        ("{here}|{live}|aaaa", 5, False),
+        ("{here}|{live}|aaaa", 120, True),
         ("{here}|999999999|aaaa", 0, True),
     ],
 )
@@ -161,6 +162,26 @@ async def test_operations_of_dead_owners_only_are_taken_over(
     claimed = await store.write("test", operations.claim_orphans, mine)
     assert [r.id for r in claimed] == ([identity] if orphaned else [])
     assert await store.write("test", operations.claim_orphans, mine) == []
+
+
+async def test_released_operations_are_taken_over_at_once_and_the_attempt_does_not_count(store: Store) -> None:
+    owner = operations.new_owner()
+    await store.write("test", operations.create, "FitLaw", "", b"", AnyMessage(), owner)
+    await store.write("test", operations.release, owner)
+    (claimed,) = await store.write("test", operations.claim_orphans, operations.new_owner())
+    assert claimed.attempts == 0
+
+
+async def test_operations_that_ended_long_ago_are_forgotten(store: Store) -> None:
+    owner = operations.new_owner()
+    done = await store.write("test", operations.create, "FitLaw", "", b"", AnyMessage(), owner)
+    still_open = await store.write("test", operations.create, "FitLaw", "", b"", AnyMessage(), owner)
+    await store.write("test", operations.finish, done, AnyMessage(), None)
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE operations SET create_time_us = 0"))
+    await store.write("test", operations.forget_old)
+    assert not await store.read("test", resources.exists, operation_rows, done)
+    assert await store.read("test", resources.exists, operation_rows, still_open)
 
 
 async def test_plans_are_stored_with_what_is_queried(store: Store) -> None:
