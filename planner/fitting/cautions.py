@@ -60,9 +60,11 @@ def cautions(
     test = found.extrapolation
     usual = max(found.median_absolute_log_residual, DELTA)
     if test is not None and test.mean_absolute_log_error > LARGEST_MISS * usual:
+        miss = test.mean_absolute_log_error
+        size = f"{miss:.2g}" if problem.signed else f"{100 * miss:.2g} %"
         sentence = (
-            f"fitted to the cheaper two thirds it misses the dearer third by {100 * test.mean_absolute_log_error:.2g} "
-            f"% on average, {test.mean_absolute_log_error / usual:.1f} times the median residual"
+            f"fitted to the cheaper two thirds it misses the dearer third by {size} "
+            f"on average, {test.mean_absolute_log_error / usual:.1f} times the median residual"
         )
         notes.append(Caution("POOR_EXTRAPOLATION", sentence))
     return tuple(notes)

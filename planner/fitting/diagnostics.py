@@ -62,7 +62,7 @@ class ExtrapolationTest:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """Figures of merit and of doubt."""
+    """Figures of merit and of doubt; of a signed metric the log errors are differences in its unit."""
 
     rows: int
     residual_log_sd: float
@@ -81,7 +81,7 @@ def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | 
     """All checks of the fit `theta` (free,); `draws` (draws, coefficients) sharpen some of them."""
     residual = problem.residuals(theta[None])[0]
     spare = max(len(residual) - len(theta), 1)
-    total = float(np.sum((problem.log_losses - problem.log_losses.mean()) ** 2))
+    total = float(np.sum((problem.targets - problem.targets.mean()) ** 2))
     jacobian = problem.jacobian(theta[None])[0]
     return Diagnostics(
         rows=len(residual),

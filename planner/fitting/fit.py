@@ -22,8 +22,8 @@ from planner.fitting.bootstrap import bootstrap as bootstrapped
 from planner.fitting.cautions import cautions
 from planner.fitting.diagnostics import Diagnostics, diagnose, drift_per_decade, require_finite
 from planner.fitting.newton import Minimum, minimise, schedule
-from planner.fitting.objective import DELTA, DESCRIPTION
-from planner.fitting.observations import Observations, observe
+from planner.fitting.objective import DELTA, described
+from planner.fitting.observations import DERIVED, Observations, observe
 from planner.fitting.problem import Problem
 from planner.fitting.projection import screen
 from planner.fitting.runs import Runs
@@ -139,7 +139,7 @@ def fit_law(
         drift_per_decade=drift_per_decade(checked),
         intervals=_intervals(best, draws),
         objective_value=objective,
-        objective=f"{DESCRIPTION} (delta {DELTA:g})",
+        objective=f"{described(kind.signed())} (delta {DELTA:g})",
         compute_optimal_exponent=exponent,
         search=search,
         diagnostics=checked,
@@ -201,7 +201,7 @@ def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) ->
     if seen.rows_dropped:
         notes.append(Caution("ROWS_DROPPED", f"{seen.rows_dropped} rows with blank cells were left out"))
     for variable, how in seen.columns.items():
-        if "/" in how and variable != "training_flops":
+        if variable in DERIVED and how == DERIVED[variable][1]:
             notes.append(Caution("DERIVED_COLUMN", f"{variable} is derived: {how}"))
     if failed:
         notes.append(Caution("DRAWS_DROPPED", f"{failed} bootstrap draws did not converge and were left out"))

@@ -123,6 +123,21 @@ def log(x: Jet) -> Jet:
     return x.mapped(np.log(x.value), inverse, -inverse * inverse)
 
 
+def logaddexp(a: Any, b: Any) -> Jet:
+    """ln(e^a + e^b), without overflow."""
+    base = lift(b)
+    difference = lift(a) - base
+    value = np.logaddexp(0.0, difference.value)
+    rise = np.exp(difference.value - value)  # the logistic function
+    return base + difference.mapped(value, rise, rise * np.exp(-value))
+
+
+def log1p(x: Jet) -> Jet:
+    """ln(1 + x)."""
+    inverse = 1.0 / (1.0 + x.value)
+    return x.mapped(np.log1p(x.value), inverse, -inverse * inverse)
+
+
 def sqrt(x: Jet) -> Jet:
     """√x."""
     return x**0.5
@@ -169,6 +184,8 @@ _RULES: Mapping[np.ufunc, Callable[..., Jet]] = {
     np.exp: exp,
     np.log: log,
     np.sqrt: sqrt,
+    np.log1p: log1p,
+    np.logaddexp: logaddexp,
     np.minimum: _minimum,
     np.maximum: _maximum,
 }

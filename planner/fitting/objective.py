@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 DELTA = 1e-3
-DESCRIPTION = "Huber loss of log(predicted) - log(observed), summed over runs"
+
+
+def described(signed: bool) -> str:
+    """The objective in words; `signed` for metrics that may be negative, whose residuals are differences."""
+    residual = "predicted - observed" if signed else "log(predicted) - log(observed)"
+    return f"Huber loss of {residual}, summed over runs"
 
 
 @dataclass(frozen=True)

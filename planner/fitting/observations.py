@@ -7,7 +7,8 @@ violation is reported with its column, row and value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,26 +20,34 @@ from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
-from planner.laws.variables import allowed, is_allowed
+from planner.laws.variables import allowed, is_allowed, variables
 
 Array = NDArray[np.float64]
 
-# Names a column may have, the surest first. What one token passes through (active) comes before totals because that is
-# what costs FLOPs; dense tables have only one count.
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "parameter_count": (
-        "parameter_count", "N", "active_parameter_count", "N_active", "params", "num_params", "parameters",
-        "n_params", "N_total", "N_nonemb", "N_nonvocab", "non_vocab_parameters",
-    ),
+# variable -> (columns it follows from, the rule in words, the rule)
+DERIVED: Mapping[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "token_count": (
-        "token_count", "D", "tokens", "num_tokens", "n_tokens", "D_tokens", "D_characters", "num_characters",
+        ("training_flops", "parameter_count"),
+        "training_flops / (6 × parameter_count)",
+        lambda flops, parameters: flops / SIMPLE.training_flops(parameters, 1.0),
     ),
-    "training_flops": ("training_flops", "C", "flops", "compute", "training_flop", "C_logged"),
-    "loss": ("loss", "L", "val_loss", "validation_loss", "eval_loss", "test_loss"),
-    "unique_token_count": ("unique_token_count", "unique_tokens", "U", "D_unique", "U_D"),
-    "expert_count": ("expert_count", "num_experts", "E", "n_experts", "experts"),
-    "epoch_count": ("epoch_count", "epochs"),
-}  # fmt: skip
+    "parameter_count": (
+        ("training_flops", "token_count"),
+        "training_flops / (6 × token_count)",
+        lambda flops, tokens: flops / SIMPLE.training_flops(tokens, 1.0),
+    ),
+    "density": (("sparsity",), "1 - sparsity", lambda sparsity: 1.0 - sparsity),
+    "epoch_count": (
+        ("token_count", "unique_token_count"),
+        "token_count / unique_token_count, at least 1",
+        lambda tokens, unique: np.maximum(tokens / unique, 1.0),
+    ),
+    "unique_token_count": (
+        ("token_count", "epoch_count"),
+        "token_count / epoch_count",
+        lambda tokens, epochs: tokens / np.maximum(epochs, 1.0),
+    ),
+}
 COUNTING_OF_COLUMN: Mapping[str, str] = {
     "N_active": "active",
     "active_parameter_count": "active",
@@ -93,12 +102,15 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
         found[variable] = column
     taken = set(found.values())
     folded = {name.lower(): name for name in reversed(runs.names)}
-    for variable, aliases in ALIASES.items():
-        for alias in aliases:
+    for variable, entry in variables().items():
+        for alias in entry.aliases:
             column = alias if alias in runs.columns else folded.get(alias.lower(), "") if len(alias) > 1 else ""
             if variable not in found and column and column not in taken:
                 found[variable] = column
-                taken.add(column)
+    for column in runs.names:
+        numbered_share = re.fullmatch(r"(?:proportion_domain|domain_share)_(\d+)", column)
+        if numbered_share and column not in taken:
+            found.setdefault(f"domain_share_{numbered_share[1]}", column)
     return found
 
 
@@ -116,7 +128,7 @@ def observe(
     Raises InvalidInput for text, NaN, infinite or non-positive values, too few rows; NotIdentified where rows do not
     differ enough for the form's coefficients; UnknownName for columns.
     """
-    known_variables = {*form.variables, *ALIASES}
+    known_variables = {*form.variables, *variables()}
     for variable in (mapping or {}).values():
         if variable not in known_variables:
             raise UnknownName("variable", variable, known_variables)
@@ -134,7 +146,7 @@ def observe(
     usable = ~np.any([*(table.blank[k] for k in present)] + ([] if members is None else [members == ""]), axis=0)
     if not usable.any():
         raise InvalidInput(Violation("runs", "no row without blank cells", f"values for {', '.join(present)}"))
-    table.check(present, usable)
+    table.check(present, usable, form.observed)
     _check_enough(form, present, usable, free_coefficients or len(form.coefficients))
     arrays = {k: v[usable] for k, v in present.items()}
     losses = arrays.pop("loss")
@@ -175,18 +187,16 @@ class _Table:
         return self._derived(variable)
 
     def _derived(self, variable: str) -> Array | None:
-        rules = {
-            "token_count": ("training_flops", "parameter_count"),
-            "parameter_count": ("training_flops", "token_count"),
-        }
-        sources = rules.get(variable, ())
-        if not sources or any(s not in self.columns for s in sources):
+        if variable not in DERIVED:
             return None
-        flops, other = (self.values(s) for s in sources)
-        self.how[variable] = f"{sources[0]} / (6 × {sources[1]})"
-        self.blank[variable] = self.blank[sources[0]] | self.blank[sources[1]]
+        sources, text, rule = DERIVED[variable]
+        if any(s not in self.columns for s in sources):
+            return None
+        values = [np.asarray(self.values(s)) for s in sources]
+        self.how[variable] = text
+        self.blank[variable] = np.any([self.blank[s] for s in sources], axis=0)
         with np.errstate(all="ignore"):
-            return np.asarray(np.asarray(flops) / SIMPLE.training_flops(other, 1.0))
+            return np.asarray(rule(*values))
 
     def groups(self, name: str) -> NDArray[np.str_]:
         """The group of each row as text, "" where the cell is blank. Raises UnknownName, InvalidInput for NaN."""
@@ -208,16 +218,17 @@ class _Table:
                 raise InvalidInput(Violation(name, where, "a number in every chosen row")) from error
         return numbers
 
-    def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_]) -> None:
-        """Every usable value must be a number in the variable's physical range."""
+    def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_], observed: str) -> None:
+        """Every usable value must be a number in the variable's physical range; `observed` names that of the loss."""
         violations = []
         for variable, x in values.items():
-            wrong = usable & ~is_allowed(variable, x)
+            limited_as = observed if variable == "loss" else variable
+            wrong = usable & ~is_allowed(limited_as, x)
             if wrong.any():
                 k = int(np.flatnonzero(wrong)[0])
                 field = self.columns.get(variable, variable)
                 more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
-                limits = allowed(variable).check(field, float(x[k]))[0].allowed
+                limits = allowed(limited_as).check(field, float(x[k]))[0].allowed
                 violations.append(Violation(field, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
         require(*violations)
 

@@ -46,8 +46,14 @@ class Problem:
         return tuple(c for c in self.form.coefficients if c.name not in self.fixed)
 
     @cached_property
-    def log_losses(self) -> Array:
-        return np.asarray(np.log(self.losses))
+    def signed(self) -> bool:
+        """Whether losses may be negative: residuals are differences then, else differences of logarithms."""
+        return self.form.signed()
+
+    @cached_property
+    def targets(self) -> Array:
+        """What residuals are taken from: log losses, or signed losses as they are."""
+        return self.losses if self.signed else np.asarray(np.log(self.losses))
 
     @cached_property
     def bounds(self) -> tuple[Array, Array]:
@@ -77,11 +83,13 @@ class Problem:
         return np.stack(whole, axis=-1)
 
     def residuals(self, theta: Array) -> Array:
-        """log predicted - log observed, (batch, rows)."""
+        """log predicted - log observed, or their difference where the metric is signed: (batch, rows)."""
         with np.errstate(all="ignore"):  # far starts may overflow; `objective` turns that into infinity
             predicted = self.form.from_vector(self.vectors(theta)).loss(**self.variables)
-            logs = np.log(np.broadcast_to(predicted, (len(theta), len(self.losses))))
-        return np.asarray(logs - self.log_losses)
+            return self._compared(np.broadcast_to(predicted, (len(theta), len(self.losses))))
+
+    def _compared(self, predicted: Array) -> Array:
+        return np.asarray((predicted if self.signed else np.log(predicted)) - self.targets)
 
     def objective(self, theta: Array, huber: Huber, weights: Array | None = None) -> Array:
         """Summed Huber loss (batch,); infinite where the prediction is not a positive number."""
@@ -104,13 +112,14 @@ class Problem:
             return lift(form.loss(**self.variables))
 
     def jacobian(self, theta: Array) -> Array:
-        """∂ log predicted / ∂ θ, (batch, free, rows)."""
-        return self._log_jacobian(self.predicted_jet(theta), len(theta))
+        """∂ residual / ∂ θ, (batch, free, rows)."""
+        return self._jacobian(self.predicted_jet(theta), len(theta))
 
-    def _log_jacobian(self, jet: Jet, batch: int) -> Array:
+    def _jacobian(self, jet: Jet, batch: int) -> Array:
         jacobian = np.zeros((batch, len(self.free), len(self.losses)))
+        scale = 1.0 if self.signed else jet.value
         for k, g in jet.gradient.items():
-            np.divide(g, jet.value, out=jacobian[:, k])
+            np.divide(g, scale, out=jacobian[:, k])
         return jacobian
 
     def derivatives(self, theta: Array, huber: Huber, weights: Array | None = None) -> Derivatives:
@@ -119,17 +128,18 @@ class Problem:
         shape = (len(theta), len(self.losses))
         predicted = np.broadcast_to(jet.value, shape)
         with np.errstate(all="ignore"):
-            residual = np.log(predicted) - self.log_losses
+            residual = self._compared(predicted)
         slope, bend = huber.slope(residual), huber.curvature(residual)
         value = huber.value(residual)
         if weights is not None:
             slope, bend, value = slope * weights, bend * weights, value * weights
-        jacobian = self._log_jacobian(jet, len(theta))
+        jacobian = self._jacobian(jet, len(theta))
         gradient = np.einsum("bkn,bn->bk", jacobian, slope)
-        # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L.
-        scaled = jacobian * (bend - slope)[:, None, :]
+        # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L;
+        # without the logarithm r'' = L''.
+        scaled = jacobian * (bend if self.signed else bend - slope)[:, None, :]
         hessian = scaled @ jacobian.transpose(0, 2, 1)
-        pull = slope / predicted
+        pull = slope if self.signed else slope / predicted
         for (i, j), h in jet.hessian.items():
             entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
             hessian[:, i, j] += entry

@@ -90,15 +90,17 @@ def _project(problem: Problem, theta: Array) -> None:
     linear = [k for k, c in enumerate(problem.free) if c.linear]
     if not linear:
         return
-    columns, offset = _columns(problem, theta, linear)
+    with np.errstate(all="ignore"):  # far cells may overflow; their score is infinite
+        columns, offset = _columns(problem, theta, linear)
+    goal = problem.losses if problem.signed else np.ones_like(problem.losses)
     huber = Huber(SCREENING_DELTA)
     scale = np.sqrt((columns**2).mean(axis=2, keepdims=True))
     columns /= scale
     weights = np.ones_like(offset)
     solution = np.zeros(columns.shape[:2])
     for _ in range(REWEIGHTINGS):
-        solution = _nonnegative_least_squares(columns, 1.0 - offset, weights)
-        residual = np.einsum("gkn,gk->gn", columns, solution) + offset - 1.0
+        solution = _nonnegative_least_squares(columns, goal - offset, weights)
+        residual = np.einsum("gkn,gk->gn", columns, solution) + offset - goal
         weights = huber.weight(residual)
     values = solution / scale[:, :, 0]
     low, high = problem.bounds
@@ -108,7 +110,7 @@ def _project(problem: Problem, theta: Array) -> None:
 
 
 def _columns(problem: Problem, theta: Array, linear: list[int]) -> tuple[Array, Array]:
-    """Relative columns ∂loss/∂linear / observed (cells, linear, rows), and what no linear coefficient explains."""
+    """Columns ∂loss/∂linear (cells, linear, rows), and what no linear coefficient explains: over the observed loss."""
     names = [c.name for c in problem.form.coefficients]
     at = theta.copy()
     at[:, linear] = 0.0
@@ -122,7 +124,8 @@ def _columns(problem: Problem, theta: Array, linear: list[int]) -> tuple[Array, 
         vectors[:, position] = 1.0
         columns[:, j] = problem.form.from_vector(vectors).loss(**problem.variables) - offset
         vectors[:, position] = 0.0
-    return columns / problem.losses, offset / problem.losses
+    scale = np.ones_like(problem.losses) if problem.signed else problem.losses
+    return columns / scale, offset / scale
 
 
 def _nonnegative_least_squares(columns: Array, target: Array, weights: Array) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 
 from planner.errors import UnknownName
 from planner.laws.compute import compute_model
+from planner.laws.counting import convention
 from planner.laws.form import Array, Form, coefficient
 from planner.laws.forms import form_class
 from planner.laws.law import DRIFT_PER_DECADE, Law, Provenance, frozen_spans
@@ -37,7 +38,7 @@ def law(name: str) -> Law:
 
 
 def _law(name: str, row: Mapping[str, Any]) -> Law:
-    form = form_class(row["form"])(**{k: float(v) for k, v in row["coefficients"].items()})
+    form = form_class(row["form"])(**{k: _value(v) for k, v in row["coefficients"].items()})
     covariance = row.get("covariance")
     return Law(
         name=name,
@@ -52,10 +53,19 @@ def _law(name: str, row: Mapping[str, Any]) -> Law:
         corpus=row["corpus"],
         citation=row["citation"],
         notes=row.get("notes", ""),
+        metric=row.get("metric", "loss"),
         known_bad=bool(row.get("known_bad", False)),
         draws=None if covariance is None else _draws(form, covariance),
         drift_per_decade=float(row.get("drift_per_decade", DRIFT_PER_DECADE)),
     )
+
+
+def _value(entry: Any) -> float:
+    """A coefficient: a number, or [base, power] or [base, power, unit] for (base × unit)^power."""
+    if not isinstance(entry, list):
+        return float(entry)
+    base, power, *unit = entry
+    return float((float(base) * (convention(unit[0]) if unit else 1.0)) ** float(power))
 
 
 def _draws(form: Form, row: Mapping[str, Any]) -> Array:

@@ -6,19 +6,25 @@ A form is a frozen dataclass whose fields are its coefficients. `loss` is plain 
 - is differentiated exactly by `planner.fitting.jet` and so fitted without any per-form code,
 - and, where it is a posynomial, is handed to the optimiser by calling it on cvxpy or `Posynomial` variables.
 
-Adding a form is one file with a subclass and one row in `planner.laws.forms`.
+Where the loss is an increasing function of a posynomial without being one, `inner` is that posynomial and `outer` the
+function: an optimiser minimises, or bounds, the inner quantity.
+
+Adding a form is one class and one row in `planner.laws.forms`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.errors import InvalidInput, Violation
+from planner.laws.variables import variable
 
 Array = NDArray[np.float64]
 Coef = float | Array  # one value, or an array of draws
@@ -33,6 +39,8 @@ class OptimisationClass(Enum):
     TANGENT_CUTS = "posynomial in log-log concave arguments"  # monomial tangents, then a geometric program
     ENUMERATED = "posynomial once a small discrete variable is fixed"  # enumerate, then geometric programs
     MONOTONE_TRANSFORM = "monotone function of a posynomial"  # bound the inner quantity instead
+    CONVEX = "convex in shares"  # a convex program over the simplex, no geometric program
+    INVERTED = "monotone in one variable"  # no trade-off to optimise: the inverse is the answer
     SEARCH = "not log-log convex"  # one-dimensional search, no certificate
 
 
@@ -65,17 +73,66 @@ class LossTerms:
 
 @dataclass(frozen=True)
 class Form(ABC):
-    """A functional form with coefficients (fields, in the order of `coefficients`)."""
+    """A functional form with coefficients (fields, in the order of `coefficients`).
+
+    `observed` says what the form predicts: "loss", another positive "metric", or a "signed_metric", which may be
+    negative (errors are then differences and not ratios). For values of the `enumerated` variables (numbers, or arrays
+    over cells) the loss is a posynomial of the others.
+    """
 
     form_name: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]
     coefficients: ClassVar[tuple[Coefficient, ...]]
     citation: ClassVar[str]
     optimisation_class: ClassVar[OptimisationClass]
+    enumerated: ClassVar[tuple[str, ...]] = ()
+    observed: ClassVar[str] = "loss"
 
     @abstractmethod
     def loss(self, **variables: Any) -> Any:
         """Loss in nats per token at `variables` (named as in `variables`), by plain arithmetic."""
+
+    def inner(self, **variables: Any) -> Any:
+        """The posynomial that the loss is an increasing function of: the loss itself unless a form says otherwise."""
+        return self.loss(**variables)
+
+    def outer(self, inner: Any) -> Any:
+        """The loss at a value of `inner`."""
+        return inner
+
+    def inner_for_loss(self, loss: Any) -> Any:
+        """The value of `inner` at which `outer` gives `loss`; NaN where none does."""
+        return loss
+
+    def read(self, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The values of the form's variables, in order. Raises InvalidInput naming all that are missing."""
+        missing = [name for name in self.variables if name not in variables]
+        if missing:
+            allowed = f"required by the form {self.form_name}"
+            raise InvalidInput(*(Violation(name, "missing", allowed) for name in missing))
+        return tuple(variables[name] for name in self.variables)
+
+    def value_for(self, name: str, target: Any, **others: Any) -> Array:
+        """The value of variable `name` at which the loss is `target`, the `others` given; NaN where none is.
+
+        By bisection of the logarithm over the physical range, for losses monotone in that variable. Arrays broadcast.
+        """
+        limits = variable(name).range
+        goal = np.asarray(target, float)
+        shape = np.broadcast(goal, *(np.asarray(v, float) for v in others.values())).shape
+        ends = np.log(max(limits.lower, 1e-300)), np.log(min(limits.upper, 1e300))
+        low, high = (np.full(shape, end) for end in ends)
+
+        def over(log_value: Array) -> NDArray[np.bool_]:
+            with np.errstate(all="ignore"):
+                return np.asarray(self.loss(**others, **{name: np.exp(log_value)}) > goal)
+
+        at_low, at_high = over(low), over(high)
+        for _ in range(90):  # halves the widest range down to the last bit
+            middle = 0.5 * (low + high)
+            like_low = over(middle) == at_low
+            low, high = np.where(like_low, middle, low), np.where(like_low, high, middle)
+        return np.where(at_low == at_high, np.nan, np.exp(0.5 * (low + high)))
 
     def loss_terms(self, **variables: Any) -> LossTerms | None:
         """The loss split into model term, data term and floor; None where the form has no such split."""
@@ -104,6 +161,11 @@ class Form(ABC):
         if vector.ndim == 1:
             return cls(*(float(v) for v in vector))
         return cls(*(vector[..., k, None] for k in range(vector.shape[-1])))
+
+    @classmethod
+    def signed(cls) -> bool:
+        """Whether what is observed may be negative."""
+        return cls.observed == "signed_metric"
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 Published laws carry an evidence grade, fitted ones their joint bootstrap draws. Either way a prediction is an
 interval: the spread over the draws (never over marginal errors, since the coefficients of scaling laws correlate at
 0.999), the scatter of single runs and, outside the range of the runs, a drift per decade of distance are added in
-quadrature on each side, in log loss. The drift of a fitted law is what runs it was not fitted to have shown.
+quadrature on each side, in log loss (of a metric that may be negative, in its own unit). The drift of a fitted law is
+what runs it was not fitted to have shown.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class Law:
     scatter's quantiles without assuming a shape). `training_range` has one span per variable the runs covered,
     `training_flops` among them. `drift_per_decade` is the error (in log loss, not exceeded by 80 % of runs) that each
     decade outside that range adds. `grade`: A coefficients in several sources or reproduced, B one source or a narrow
-    range, C form only, unverified. A `known_bad` law is there to be compared with, not to be planned with.
+    range, C form only, unverified. `metric` says what the form's value is and its unit, where that is no loss in nats
+    per token; of a metric that may be negative, log losses here are plain differences. A `known_bad` law is there to be
+    compared with, not to be planned with.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Law:
     notes: str = ""
     known_bad: bool = False
     relative_error_source: str = ""
+    metric: str = "loss"
     draws: Array | None = None
     residuals: Array | None = None
     drift_per_decade: float = DRIFT_PER_DECADE
@@ -124,8 +128,10 @@ class Law:
         ratio = np.asarray(self.extrapolation_ratio({**variables, **values}), float)
         scatter = np.hypot(self._scatter(level), self._drift(level) * np.log10(ratio))
         below, above = self._spread(values, loss, level)
-        lower = loss * np.exp(-np.hypot(below, scatter))
-        upper = loss * np.exp(np.hypot(above, scatter))
+        down, up = np.hypot(below, scatter), np.hypot(above, scatter)
+        signed = self.form.signed()
+        lower = loss - down if signed else loss * np.exp(-down)
+        upper = loss + up if signed else loss * np.exp(up)
         best, low, high, distance = (
             float(x) if loss.ndim == 0 else np.broadcast_to(x, loss.shape) for x in (loss, lower, upper, ratio)
         )
@@ -162,15 +168,16 @@ class Law:
         return self.drift_per_decade * normal.inv_cdf(0.5 * (1.0 + level)) / normal.inv_cdf(0.5 * (1.0 + DRIFT_LEVEL))
 
     def _spread(self, values: Mapping[str, Array], loss: Array, level: float) -> tuple[Any, Any]:
-        """Log distance from the loss down to, and up to, the quantiles over the draws."""
+        """Log distance (distance, if signed) from the loss down to, and up to, the quantiles over the draws."""
         cloud = self.cloud()
         if cloud is None:
             return 0.0, 0.0
         flat = {k: np.broadcast_to(v, loss.shape).reshape(-1) for k, v in values.items()}
-        logs = np.log(cloud.loss(**flat))
+        scaled = np.asarray if self.form.signed() else np.log
+        logs = scaled(cloud.loss(**flat))
         tail = 0.5 * (1.0 - level)
         low, high = (q.reshape(loss.shape) for q in np.quantile(logs, (tail, 1.0 - tail), axis=0))
-        centre = np.log(loss)
+        centre = scaled(loss)
         return np.maximum(centre - low, 0.0), np.maximum(high - centre, 0.0)
 
     def _cautions(self, ratio: float) -> tuple[Caution, ...]:
@@ -181,9 +188,11 @@ class Law:
             found.append(Caution("FAR_EXTRAPOLATION" if ratio > FAR else "EXTRAPOLATION", sentence))
         if self.draws is None:
             source = self.relative_error_source or "assumed"
+            sd = self.residual_log_sd
+            size = f"{sd:.2g}" if self.form.signed() else f"{100 * sd:.2g} %"
             sentence = (
                 f"no joint draws of the coefficients of {self.name} are known: the interval rests on a scatter of "
-                f"{100 * self.residual_log_sd:.2g} % about the law ({source})"
+                f"{size} about the law ({source})"
             )
             found.append(Caution("NO_DRAWS", sentence))
         if self.known_bad:

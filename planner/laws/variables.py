@@ -1,31 +1,62 @@
-"""The variables of laws: canonical names, units and the physical range that keeps nonsense out.
+"""The variables of laws: canonical names, units, physical ranges and the names of columns, read from `variables.toml`.
 
-The ranges are wider than anything built or planned; a value outside is a slip of units or of the keyboard.
+Numbered variables (`domain_share_3`) share the entry of their stem. A name that has no entry is any positive number.
 """
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import Range
 
-RANGES: Mapping[str, Range] = {
-    "parameter_count": Range(1.0, 1e18, "parameters"),
-    "token_count": Range(1.0, 1e20, "tokens"),
-    "unique_token_count": Range(1.0, 1e20, "tokens"),
-    "training_flops": Range(1.0, 1e40, "FLOP"),
-    "expert_count": Range(1.0, 1e6, "experts"),
-    "loss": Range(1e-9, 1e6, "nats/token"),
-}
 ANY = Range(5e-324, 1e300, "")  # variables without a range of their own: positive
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What is known of one variable."""
+
+    name: str
+    range: Range
+    usual: tuple[float, float]
+    steps: str  # "", "whole" or "powers of two"
+    aliases: tuple[str, ...]
+
+
+@cache
+def variables() -> Mapping[str, Variable]:
+    """All variables by name, in the order of the table."""
+    table = tomllib.loads(files("planner.laws").joinpath("variables.toml").read_text("utf-8"))
+    return {
+        name: Variable(
+            name,
+            Range(float(row["lower"]), float(row["upper"]), row["unit"]),
+            (float(row["usual"][0]), float(row["usual"][1])),
+            row.get("steps", ""),
+            tuple(row["aliases"]),
+        )
+        for name, row in table.items()
+    }
+
+
+def variable(name: str) -> Variable:
+    """The entry of `name` (of its stem if it is numbered); any positive number where there is none."""
+    known = variables()
+    stem = re.sub(r"_\d+$", "", name)
+    return known.get(name) or known.get(stem) or Variable(name, ANY, (1.0, 100.0), "", (name,))
 
 
 def allowed(name: str) -> Range:
     """The range of the variable called `name`."""
-    return RANGES.get(name, ANY)
+    return variable(name).range
 
 
 def is_allowed(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
