@@ -76,9 +76,25 @@ def _training_layouts(
     layouts = []
     for chip, offer in _priced(names, term, own_prices, field):
         for name in _formats(chip, formats, assumed("training", "precisions"), bool(names), field):
-            cell, label = training_cell(chip.name, name), precision(name).name
+            label, batch = precision(name).name, float(assumed("training", "global_batch_tokens"))
+            cells = {
+                (t, p): training_cell(
+                    chip.name, name, tensor_parallel=t, pipeline_parallel=p, global_batch_tokens=batch
+                )
+                for t in assumed("training", "tensor_parallel")
+                for p in assumed("training", "pipeline_parallel")
+            }
             layouts += [
-                TrainingLayout(chip.name, label, tensor, pipeline, offer, cell, chip.memory_bytes, chip.tdp_watts)
+                TrainingLayout(
+                    chip.name,
+                    label,
+                    tensor,
+                    pipeline,
+                    offer,
+                    cells[tensor, pipeline],
+                    chip.memory_bytes,
+                    chip.tdp_watts,
+                )
                 for tensor in assumed("training", "tensor_parallel")
                 for pipeline in assumed("training", "pipeline_parallel")
                 if tensor <= chip.scaleup_domain

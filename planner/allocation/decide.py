@@ -10,10 +10,9 @@ Tangents of a relaxed law are tightened at the optimum until the relaxation is e
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,14 +21,15 @@ from planner.allocation.lossmodel import Near
 from planner.allocation.model import Model
 from planner.allocation.plan import Certificate
 from planner.allocation.program import Program
-from planner.allocation.search import CellSolution, Obstacle, SearchResult, search, solve
+from planner.allocation.search import CellSolution, Obstacle, SearchResult, search
+from planner.allocation.wholecounts import in_whole_program, whole_counts
 from planner.laws import DataConstrained
 
 COSTS = ("lifetime_usd", "training_usd", "training_hours", "training_flops")
 TIGHTENING_ROUNDS = 8
 FIRST_WIDTH, NARROWING = 0.6, 4.0  # of the cluster of tangents, and how it closes in
 TIGHT = 1e-9
-OPTIMAL_GAP = 5e-3  # the price of whole counts may reach this; beyond it a plan is called feasible, not optimal
+OPTIMAL_GAP = 1e-2  # the price of whole counts may reach this; beyond it a plan is called feasible, not optimal
 FEASIBLE = 1e-6
 
 
@@ -77,7 +77,7 @@ def decide(
         solves += settled.solve_count
         if settled.best:
             ranked, chosen = settled.best, settled.best[0]
-    final, extra = _whole(model, program, chosen, ranked_by)
+    final, extra = whole_counts(model, program, chosen, prefer=ranked_by)
     values = dict(zip(program.variables, (float(v) for v in np.exp(final.x)), strict=True))
     metrics = model.evaluate(chosen.cell, values)
     certificate = _certificate(model, chosen.cell, metrics, objective, limits, result.lower_bound, result.cell_count)
@@ -134,48 +134,8 @@ def _cheapest(
         solves += result.solve_count
         if result.best:
             break
-    best = tuple(_whole_point(s, int(same_law[s.cell]), narrowed, program, decided) for s in result.best)
+    best = tuple(in_whole_program(s, int(same_law[s.cell]), narrowed, program, decided) for s in result.best)
     return SearchResult(best, result.lower_bound, solves, result.cell_count, result.obstacle, result.unproven)
-
-
-def _whole_point(
-    solution: CellSolution, cell: int, fixed: Program, program: Program, settled: Mapping[str, float]
-) -> CellSolution:
-    """A solution of a program with settled variables as a point of the whole program, in its own cell."""
-    known = dict(zip(fixed.variables, solution.x, strict=True))
-    x = np.array([known[n] if n in known else math.log(settled[n]) for n in program.variables])
-    return replace(solution, cell=cell, x=x)
-
-
-def _whole(model: Model, program: Program, chosen: CellSolution, cost: str) -> tuple[CellSolution, int]:
-    """Counts made whole in the chosen cell, the rest optimised again; the best of the neighbouring counts."""
-    names: list[str] = [n for n in ("accelerator_count", "batch_size") if n in program.variables]
-    if not names:
-        return chosen, 0
-    single = program.select(np.array([chosen.cell]))
-    _, training, _ = model.product.parts(chosen.cell)
-    options: list[list[float]] = []
-    for name in names:
-        column = program.variables.index(name)
-        unit = training.model_parallel if training and name == "accelerator_count" else 1
-        value = float(np.exp(chosen.x[column])) / unit
-        largest = float(np.exp(program.upper[column])) / unit
-        most = max(1, math.floor(largest + 1e-9))
-        near = {max(1, math.floor(value + 1e-9)), min(max(1, math.ceil(value - 1e-9)), most)}
-        options.append([unit * n for n in sorted(near)])
-    candidates, solves = [], 0
-    for counts in itertools.product(*options):
-        settled = {n: float(c) for n, c in zip(names, counts, strict=True)}
-        fixed = single.fix(settled)
-        solution = solve(fixed, 0)
-        solves += 1
-        if solution is not None and solution.violation <= 1e-8:
-            solution = _whole_point(solution, chosen.cell, fixed, program, settled)
-            values = dict(zip(program.variables, np.exp(solution.x), strict=True))
-            candidates.append((round(solution.value, 9), model.evaluate(chosen.cell, values)[cost], solution))
-    if not candidates:
-        return chosen, solves
-    return min(candidates, key=lambda c: c[:2])[2], solves
 
 
 def _certificate(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from planner.allocation.assumptions import assumed
 from planner.allocation.certify import lower_bounds
-from planner.allocation.decide import Decided, Refused
+from planner.allocation.decide import OPTIMAL_GAP, Decided, Refused
 from planner.allocation.infeasible import explain_refusal
 from planner.allocation.lifecycle import lifecycle_limits, lifecycle_model, require_workload
 from planner.allocation.model import Model
@@ -30,6 +30,7 @@ from planner.allocation.provenance import hardware_revision, law_provenance, ver
 from planner.allocation.report import default_deadline, plan_of
 from planner.allocation.search import CellSolution, DualPool, search
 from planner.allocation.training import TIMED
+from planner.allocation.wholecounts import whole_counts
 from planner.errors import InvalidInput, Violation
 from planner.laws import Caution
 from planner.posynomial import Posynomial, variable
@@ -39,6 +40,7 @@ CHEAPEST_SHARE = 1e-3  # the cheap end of a front that bounds no loss: this shar
 PROBES = 4000
 SAME = 1e-6
 TWINS = 1e-3  # points closer than this in every log metric are shown once
+CLOSE = 1e-3  # of log t: how close to the best cell a point of a front must be proven
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,6 @@ def compute_front(problem: FrontProblem) -> Front:
     if "loss" in names and "loss" in found.limits and "loss" not in limits:
         end = f"a loss of {found.limits['loss']:.4g}, what {CHEAPEST_SHARE:g} of the largest compute reaches"
         warnings = (*warnings, Caution("FRONT_RANGE", f"no loss limit was given: the front stops at {end}"))
-    if model.product.training:
-        sentence = "counts on a front are not made whole; plan the lifecycle at a point's metrics to have them so"
-        warnings = (*warnings, Caution("RELAXED_COUNTS", sentence))
     points, cuts, extra = _query(model, names, found, problem.point_count)
     solves += extra
     kept = _undominated(points, names)[: problem.point_count]
@@ -148,7 +147,10 @@ def _metrics(model: Model, solution: CellSolution, program: Program) -> dict[str
 
 
 def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[list[Decided], list[Cut], int]:
-    """Answer one query from each reference point, all along the diagonal of the box."""
+    """Answer one query from each reference point, all along the diagonal of the box.
+
+    Points where whole counts cost more than a plan may lose and be called optimal are left out.
+    """
     reach = box.nadir - box.ideal
     lines, pool = _line_program(model, names, box, reach), DualPool()
     points: list[Decided] = []
@@ -157,7 +159,7 @@ def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[
     for weights in _references(len(names), count):
         reference = box.ideal + weights * reach
         program = lines.shifted({f"aim_{n}": -u for n, u in zip(names, reference, strict=True)})
-        result = search(program, pool=pool)
+        result = search(program, pool=pool, tolerance=CLOSE)
         solves += result.solve_count
         if not result.best:
             continue
@@ -166,8 +168,12 @@ def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[
         aims = range(1, 1 + len(names))
         masses = np.array([best.multipliers[program.rows(i)].sum() / program.powers[i] for i in aims])
         cuts.append(Cut(bound, masses, reference))
-        points.append(_decided(model, names, best, program, result.lower_bound, reach))
-        if len(_undominated(points, names)) >= count:
+        whole, extra = whole_counts(model, program, best)
+        solves += extra
+        point = _decided(model, names, whole, best, program, result.lower_bound, reach)
+        if point.certificate.relative_gap <= OPTIMAL_GAP:
+            points.append(point)
+        if len(points) >= count and len(_undominated(points, names)) >= count:
             break
     return points, cuts, solves
 
@@ -202,22 +208,29 @@ def _line_program(model: Model, names: tuple[str, ...], box: Box, reach: Array) 
 
 
 def _decided(
-    model: Model, names: tuple[str, ...], best: CellSolution, program: Program, bound: float, reach: Array
+    model: Model,
+    names: tuple[str, ...],
+    whole: CellSolution,
+    relaxed: CellSolution,
+    program: Program,
+    bound: float,
+    reach: Array,
 ) -> Decided:
-    values = dict(zip(program.variables, (float(v) for v in np.exp(best.x)), strict=True))
+    """The point with whole counts, proven against the bound on its query."""
+    values = dict(zip(program.variables, (float(v) for v in np.exp(whole.x)), strict=True))
     values.pop("t")
-    metrics = model.evaluate(best.cell, values)
-    gap = max(best.value - bound, 0.0) * float(reach.max())
+    gap = max(whole.value - bound, 0.0) * float(reach.max())
     certificate = Certificate(
         relative_gap=math.expm1(gap),
-        feasible=best.violation <= SAME,
+        feasible=whole.violation <= SAME,
         method="no plan is better in every objective by more than the gap: geometric-programming weak duality over all "
         f"{model.product.cells} configurations",
         lower_bound=math.exp(bound),
-        objective_value=math.exp(best.value),
-        max_violation=max(best.violation, 0.0),
+        objective_value=math.exp(whole.value),
+        max_violation=max(whole.violation, 0.0),
     )
-    return Decided(model, best.cell, values, metrics, certificate, best, program, (), names[0], 0)
+    metrics = model.evaluate(whole.cell, values)
+    return Decided(model, whole.cell, values, metrics, certificate, relaxed, program, (), names[0], 0)
 
 
 def _logs(points: list[Decided], names: tuple[str, ...]) -> Array:

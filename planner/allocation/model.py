@@ -91,8 +91,10 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
         is_moe=(experts > 1).astype(float),
         bubble_share=pipeline_bubble(pipeline, batch / replicas),
     )
+    shape = hypothetical_shape(n, experts)
+    attention = 1.5 * shape.attention_flops_per_pair * assumed("training", "sequence_tokens") * d
     memory = training_memory_fraction(
-        hypothetical_shape(n, experts),
+        shape,
         product.over_training(lambda y: y.memory_bytes),
         sequence_tokens=assumed("training", "sequence_tokens"),
         tensor_parallel=tensor,
@@ -109,7 +111,7 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
     }
     structure = {
         **model.structure,
-        "training_time": training_seconds(cell, n, flops, g) / t,
+        "training_time": training_seconds(cell, n, flops, g, attention_flops=attention) / t,
         "training_memory": memory,
         "whole_replica": 1.0 / replicas,
         "batch_split": replicas / batch,

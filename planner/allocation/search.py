@@ -61,12 +61,23 @@ class Obstacle:
 
 @dataclass
 class DualPool:
-    """Multipliers that proved useful, kept from one search of a program to the next."""
+    """Multipliers of the latest solve of each pattern of terms, kept from one search of a program to the next.
 
-    entries: list[tuple[Array, int]] = field(default_factory=list)
+    A bound passes well between cells of one pattern and to cells with more terms, badly to cells with fewer; so every
+    pattern keeps its own.
+    """
 
-    def add(self, multipliers: Array, cell: int) -> None:
-        self.entries = [*self.entries[-3:], (multipliers, cell)]
+    entries: dict[bytes, tuple[Array, int]] = field(default_factory=dict)
+
+    def add(self, program: Program, multipliers: Array, cell: int) -> None:
+        self.entries[program.pattern(cell).tobytes()] = (multipliers, cell)
+
+    def bounds(self, program: Program) -> Array:
+        """The best of all bounds, (cells,)."""
+        best = np.full(program.cells, -np.inf)
+        for multipliers, source in self.entries.values():
+            np.maximum(best, lower_bounds(program, multipliers, source), out=best)
+        return best
 
 
 def search(
@@ -74,13 +85,11 @@ def search(
 ) -> SearchResult:
     """The `keep` best cells of a program, proven so to `tolerance` in the log objective."""
     cells = program.cells
-    bounds = np.full(cells, -np.inf)
+    bounds = pool.bounds(program) if pool else np.full(cells, -np.inf)
     infeasibility = np.full(cells, -np.inf)
     open_cells = np.ones(cells, dtype=bool)
     solved: list[CellSolution] = []
     solves = unproven = 0
-    for multipliers, source in pool.entries if pool else ():
-        np.maximum(bounds, lower_bounds(program, multipliers, source), out=bounds)
     blocked: list[tuple[float, Array]] = []
     while open_cells.any():
         threshold = solved[keep - 1].value if len(solved) >= keep else np.inf
@@ -93,7 +102,7 @@ def search(
         if solution is not None:
             np.maximum(bounds, lower_bounds(program, solution.multipliers, cell), out=bounds)
             if pool is not None:
-                pool.add(solution.multipliers, cell)
+                pool.add(program, solution.multipliers, cell)
             solved = sorted([*solved, solution], key=lambda s: s.value)
             continue
         proof = _phase_one(program, cell)
