@@ -22,7 +22,8 @@ from hardware_cost_fit import power_fit, prompt_lengths, training_fit
 from hardware_residuals import REPORT, read
 from hardware_serving_fit import batch_fit, serving_fit, split_fit
 
-from planner.hardware import frameworks, serving, tables, training
+from planner.hardware import frameworks, serving, tables, training, training_layouts
+from planner.hardware.accelerators import accelerator
 from planner.hardware.columns import numbers
 from planner.hardware.shapes import model_shape, model_shape_names
 
@@ -41,6 +42,45 @@ def percentiles(data: Path) -> dict[str, Any]:
         p99 = ratios["p99"][np.isfinite(ratios["p99"])]
         result[f"{quantity}_p99_over_mean_p10_p90"] = np.quantile(p99, [0.1, 0.9]).tolist()
     return result
+
+
+def links(data: Path) -> dict[str, float]:
+    """Shares of the nominal link speed and fixed times of measured all-reduces, one vote per system and count.
+
+    Switched fabrics: median share at the largest message. Host bus: power law of the rank count, on two and more
+    ranks; fixed time per rank: smallest messages.
+    """
+    table = read(data / "micro_collectives.csv")
+    names = {"a100_sxm": "A100", "h100_sxm": "H100", "b200_sxm": "B200", "gb200": "GB200", "gb300": "GB300"}
+    names |= {"l40s": "L40S", "rtx_pro_6000_server": "RTX-PRO-6000"}
+    ranks, size, micros = (numbers(table, n) for n in ("n_gpus", "message_bytes", "latency_us"))
+    shares: dict[str, list[float]] = {"switch": []}
+    bus: list[tuple[float, float]] = []
+    fixed: list[float] = []
+    for group in sorted(set(zip(table["system"], table["n_gpus"]))):
+        if group[0] not in names:
+            continue
+        chip = accelerator(names[group[0]])
+        mine = np.array([key == group for key in zip(table["system"], table["n_gpus"])])
+        mine &= np.array(
+            [op == "all_reduce" and library == "nccl" for op, library in zip(table["op"], table["library"])]
+        )
+        if not mine.any() or ranks[mine][0] > chip.scaleup_domain:
+            continue
+        n, largest = ranks[mine][0], np.flatnonzero(mine)[np.argmax(size[mine])]
+        share = 2 * (n - 1) / n * size[largest] / (micros[largest] * 1e-6) / chip.scaleup_bytes_per_second
+        if chip.scaleup_link == "switch":
+            shares["switch"].append(float(share))
+        else:
+            bus.append((float(np.log(2.0 / n)), float(np.log(share))))
+            fixed.append(float(micros[mine].min() * 1e-6 / n))
+    slope, level = np.polyfit(*np.array(bus).T, 1)
+    return {
+        "switch_efficiency": float(np.median(shares["switch"])),
+        "pcie_efficiency": float(np.exp(level)),
+        "pcie_crowding_exponent": float(slope),
+        "pcie_seconds_per_rank": float(np.median(fixed)),
+    }
 
 
 def family() -> dict[str, Any]:
@@ -94,6 +134,7 @@ def publish(state: dict[str, Any]) -> None:
     tables.table.cache_clear()
     serving.serving_constants.cache_clear()
     training.training_constants.cache_clear()
+    training_layouts.usual_layout.cache_clear()
 
 
 def merge(state: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +150,7 @@ def main() -> None:
         return
     state: dict[str, Any] = {k: dict(v) for k, v in tables.table("calibration").items()}
     state["family"] = family()
+    state["links"] = links(data)
     state["queueing"] |= percentiles(data)
     neutral = {"time_factor": 1.0, "first_token_factor": 1.0}
     state["frameworks"] = {}

@@ -25,7 +25,7 @@ from scipy.optimize import least_squares
 from planner.hardware import serving_estimate, tables
 from planner.hardware.columns import numbers
 from planner.hardware.serving_points import serving_points
-from planner.hardware.training import TrainingConstants, accelerator_hours, step_share
+from planner.hardware.training import TrainingConstants, accelerator_hours, tokens_per_second_per_accelerator
 from planner.hardware.training_points import TrainingPoints, training_points
 
 # name: (prior, width of the prior in log units, lower bound, upper bound)
@@ -38,6 +38,9 @@ TRAINING = {
     "full_recompute_factor": (1.15, 0.1, 1.0, 1.34),
     "scaling_share": (0.1, 0.7, 0.005, 0.6),
     "scaling_exponent": (0.4, 0.3, 0.15, 1.0),
+    "gather_exposed": (0.3, 0.7, 0.01, 1.0),
+    "tensor_exposed": (0.5, 0.5, 0.05, 1.5),
+    "attention_excess": (1.0, 0.7, 0.01, 6.0),
 }
 
 
@@ -122,9 +125,10 @@ def training_fit(data: Path) -> dict[str, Any]:
     table = where(table, [task not in ("sft", "lora") for task in table["task"]])
     points = training_points(table)
     tokens = numbers(table, "tok_s_per_gpu")[points.rows]
-    counted = numbers(table, "model_tflops_per_gpu")[points.rows] * 1e12 / points.flops_per_token
-    speed = np.where(np.isnan(tokens), counted, tokens)
-    target = np.log(points.cell.bf16_flops_per_second / (speed * points.flops_per_token))
+    stated = numbers(table, "model_tflops_per_gpu")[points.rows] * 1e12 / points.flops_per_token
+    speed = np.where(np.isnan(tokens), stated, tokens)
+    target = np.log(speed)
+    counted = points.counted(1.0)
     gpu, model, source = ([architecture(table[c][i]) for i in points.rows] for c in ("accelerator", "model", "source"))
     w_all = weights([a + b for a, b in zip(source, gpu)], 0.35)
     prior, width, low, high = settings(TRAINING)
@@ -138,8 +142,15 @@ def training_fit(data: Path) -> dict[str, Any]:
 
     def residual(theta: Array, i: Any) -> Array:
         cell = dataclasses.replace(points.cell, **{k: v[i] for k, v in vars(points.cell).items()})
-        share = step_share(cell, points.active_parameters[i], points.accelerators[i], constants(theta))
-        return np.asarray(target[i] - np.log(share))  # predicted over measured speed
+        predicted = tokens_per_second_per_accelerator(
+            cell,
+            points.flops_per_token[i],
+            points.active_parameters[i],
+            points.accelerators[i],
+            constants(theta),
+            **{k: v[i] for k, v in counted.items()},
+        )
+        return np.asarray(np.log(predicted) - target[i])
 
     def fit(i: Any) -> Array:
         w = w_all[i] / w_all[i].mean()
@@ -153,40 +164,74 @@ def training_fit(data: Path) -> dict[str, Any]:
         left.append(leave_one_out(groups, fit, residual)[0])
         say("tokens_per_second_per_accelerator", how, left[-1])
     fitted = dataclasses.asdict(constants(theta))
-    # What wide products gain in a step, whole runs of large models lose by slower layouts: the size effect cancels.
-    fitted |= {"whole_run_factor": 1.0, "whole_run_moe_factor": 1.0, "whole_run_size_exponent": fitted["size_exponent"]}
+    fitted |= {
+        "whole_run_factor": 1.0,
+        "whole_run_intensity_exponent": 0.0,
+        "whole_run_count_exponent": 0.0,
+        "whole_run_year_factor": 1.0,
+    }
     runs, found = runs_fit(data, TrainingConstants(**fitted))
     found["tokens_per_second_per_accelerator"] = interval(*left[:2])
     return {"training": {**fitted, **runs}, "intervals": found}
 
 
-def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """End-to-end over steady-state time: the median over published runs whose FLOPs were not computed from
-    their hours."""
-    table = read(data / "training_runs.csv")
-    plain = [
-        "pruned" not in note and hours != "" and method != "Hardware" and tokens != "" and "Third-party" not in method
-        for note, hours, method, tokens in zip(
-            table["note"], table["gpu_hours"], table["flops_method"], table["tokens"]
-        )
-    ]
-    table = where(table, plain)
-    points: TrainingPoints = training_points(table)
-    hours = accelerator_hours(points.cell, points.active_parameters, points.total_flops, points.accelerators, constants)
-    ratio = np.log(numbers(table, "gpu_hours")[points.rows] / hours)
-    moe = points.cell.is_moe > 0
+def countable_runs(table: Columns) -> list[bool]:
+    """Full runs whose hours were published, and whose FLOPs were counted from tokens rather than from those hours.
 
-    def fit(i: Any) -> tuple[float, float]:
-        """Level of dense runs, and that of MoE runs over it: half of what the very few say."""
-        level = float(np.median(ratio[i][~moe[i]]))
-        extra = 0.5 * (float(np.median(ratio[i][moe[i]])) - level) if moe[i].any() else 0.0
-        return level, extra
+    Runs whose tokens are something else (images, words of another count) contradict their stated FLOPs.
+    """
+    kept = []
+    active, tokens, flops = (numbers(table, n) for n in ("n_active", "tokens", "flops"))
+    counted = 6.0 * np.where(np.isnan(active), numbers(table, "n_params"), active) * tokens
+    for i, (note, hours, method) in enumerate(zip(table["note"], table["gpu_hours"], table["flops_method"])):
+        examples = counted[i] < flops[i] / 3.0
+        estimated = method == "Hardware" or "Third-party" in method
+        kept.append(hours != "" and "pruned" not in note and tokens[i] > 0 and not (examples or estimated))
+    return kept
+
+
+def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """End-to-end over steady-state time of published runs: a level, and effects of FLOP per byte, accelerator count
+    and maturity shrunk towards 0 (robust: few runs, some of them far off)."""
+    table = read(data / "training_runs.csv")
+    table = where(table, countable_runs(table))
+    points: TrainingPoints = training_points(table)
+    hours = accelerator_hours(
+        points.cell,
+        points.active_parameters,
+        points.total_flops,
+        points.accelerators,
+        constants,
+        **points.counted(points.total_flops / points.flops_per_token),
+    )
+    ratio = np.log(numbers(table, "gpu_hours")[points.rows] / hours)
+    cell = points.cell
+    features = np.stack(
+        [
+            np.ones(len(ratio)),
+            np.log(cell.bf16_flops_per_second / cell.memory_bytes_per_second / 200.0),
+            np.log(points.accelerators * 1e-3),
+            cell.maturity_years - 2.0,
+        ],
+        axis=1,
+    )
+
+    def fit(i: Any) -> Array:
+        x, y, w = features[i], ratio[i], np.ones(len(i))
+        for _ in range(20):
+            beta = np.linalg.solve((x * w[:, None]).T @ x + np.diag([0.0, 1.0, 1.0, 1.0]), (x * w[:, None]).T @ y)
+            w = 0.08 / np.maximum(np.abs(y - x @ beta), 0.08)
+        return np.asarray(beta)
 
     everything = np.arange(len(ratio))
-    level, extra = fit(everything)
-    say("accelerator_hours", "in sample", level + extra * moe - ratio)
-    parts = [(fit(everything[everything != i]), i) for i in everything]
-    left = np.array([level_i + extra_i * moe[i] - ratio[i] for (level_i, extra_i), i in parts])
+    beta = fit(everything)
+    say("accelerator_hours", "in sample", features @ beta - ratio)
+    left = np.array([features[i] @ fit(everything[everything != i]) - ratio[i] for i in everything])
     say("accelerator_hours", "without the run itself", left)
-    constants_found = {"whole_run_factor": float(np.exp(level)), "whole_run_moe_factor": float(np.exp(extra))}
-    return constants_found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}
+    found = {
+        "whole_run_factor": float(np.exp(beta[0])),
+        "whole_run_intensity_exponent": float(beta[1]),
+        "whole_run_count_exponent": float(beta[2]),
+        "whole_run_year_factor": float(np.exp(beta[3])),
+    }
+    return found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}

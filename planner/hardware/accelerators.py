@@ -29,8 +29,8 @@ class Accelerator:
 
     `flops_per_second` maps a number format (`bf16`, `fp8`, ... and `int8` in operations) to its dense peak;
     a format that the chip lacks is absent. `bf16_flops_per_second` is the 16-bit peak (fp16 where there is
-    no bf16, fp32 where there is neither). `scaleup_domain` is how many accelerators share the fast links;
-    `tdp_watts` is NaN if unknown.
+    no bf16, fp32 where there is neither). `scaleup_domain` is how many accelerators share the fast links,
+    `scaleup_link` what these are (switch, mesh, torus, pcie or none); `tdp_watts` is NaN if unknown.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Accelerator:
     source: str
     date: str
     doubt: str = ""
+    scaleup_link: str = "switch"
 
 
 @cache
@@ -71,6 +72,7 @@ def _catalogue() -> dict[str, Accelerator]:
             source=row["source"],
             date=str(row["date"]),
             doubt=row.get("doubt", ""),
+            scaleup_link=row["scaleup_link"],
         )
     return entries
 

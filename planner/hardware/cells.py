@@ -16,6 +16,7 @@ import numpy as np
 from planner.errors import UnsupportedCombination, Violation, require
 from planner.hardware.accelerators import accelerator
 from planner.hardware.frameworks import Framework, framework
+from planner.hardware.links import link
 from planner.hardware.precisions import precision
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ class ServingCell:
 
     Under attention data parallelism the ranks hold different sequences and share the experts.
     `expert_parallel` > 1 means that whole experts are spread over the ranks. `framework_factor` multiplies
-    step times and `first_token_factor` the time to first token (1 is the mean engine).
+    step times and `first_token_factor` the time to first token (1 is the mean engine). `link_bytes_per_second` is what
+    the kind of link gives these ranks (`links.py`), `collective_extra_seconds` its fixed time over a switch's.
     """
 
     accelerator: Any
@@ -48,6 +50,7 @@ class ServingCell:
     attention_data_parallel: Any = 1.0
     framework_factor: Any = 1.0
     first_token_factor: Any = 1.0
+    collective_extra_seconds: Any = 0.0
 
     @property
     def accelerators(self) -> Any:
@@ -96,7 +99,7 @@ def serving_cell(
     # multiply in fp4.
     narrow = numbers.weight_bytes <= 1.0 and (engine.narrow_cache or "fp4" in chip.flops_per_second)
     cache_bytes = 1.0 if narrow else numbers.kv_bytes
-    inside = ranks <= chip.scaleup_domain
+    wire = link(chip, ranks)
     return ServingCell(
         accelerator=chip.name,
         precision=numbers.name,
@@ -104,7 +107,7 @@ def serving_cell(
         bf16_flops_per_second=chip.bf16_flops_per_second,
         memory_bytes=chip.memory_bytes,
         memory_bytes_per_second=chip.memory_bytes_per_second,
-        link_bytes_per_second=chip.scaleup_bytes_per_second if inside else chip.scaleout_bytes_per_second,
+        link_bytes_per_second=wire.bytes_per_second,
         tdp_watts=chip.tdp_watts,
         weight_bytes_per_parameter=numbers.weight_bytes,
         compute_bytes=chip_compute_bytes(numbers.compute, chip.flops_per_second),
@@ -115,6 +118,7 @@ def serving_cell(
         attention_data_parallel=float(attention_data_parallel),
         framework_factor=engine.time_factor,
         first_token_factor=engine.first_token_factor,
+        collective_extra_seconds=wire.extra_seconds,
     )
 
 

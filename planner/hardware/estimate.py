@@ -83,8 +83,9 @@ def estimate_training(columns: Columns) -> dict[str, list[Any]]:
     """
     points = training_points(columns)
     cell, active, count = points.cell, points.active_parameters, points.accelerators
-    speed = tokens_per_second_per_accelerator(cell, points.flops_per_token, active, count)
-    hours = accelerator_hours(cell, active, points.total_flops, count)
+    speed = tokens_per_second_per_accelerator(cell, points.flops_per_token, active, count, **points.counted(1.0))
+    tokens = points.total_flops / points.flops_per_token
+    hours = accelerator_hours(cell, active, points.total_flops, count, **points.counted(tokens))
     result: dict[str, list[Any]] = {}
     for name, value in (("accelerator_hours", hours), ("tokens_per_second_per_accelerator", speed)):
         factors = interval_factors(name)

@@ -99,7 +99,7 @@ def _collectives(shape: ModelShape, cell: ServingCell, tokens: Any, c: ServingCo
     """
     share = (cell.ranks - 1.0) / (cell.ranks * cell.attention_data_parallel)
     payload = 4.0 * share * tokens * shape.hidden / (c.link_efficiency * cell.link_bytes_per_second)
-    fixed = c.collective_seconds * np.minimum(cell.ranks - 1.0, 1.0)
+    fixed = (c.collective_seconds + cell.collective_extra_seconds) * np.minimum(cell.ranks - 1.0, 1.0)
     return 2.0 * shape.layers * (payload + fixed)
 
 

@@ -111,9 +111,9 @@ def _from_row(row: dict[str, Any]) -> ModelShape:
     windowed = row.get("window_layers", 0)
     per_layer = _kv_bytes_per_layer(row)
     latent = row["attention"] == "MLA"
-    pair_width = (
-        (row["kv_lora_rank"] + row["qk_rope_head_dim"] + row["kv_lora_rank"]) / 2 if latent else row["head_dim"]
-    )
+    # Prompts and training expand the latent cache into heads; only decoding works on it as it is.
+    expanded = (row["qk_nope_head_dim"] + row["qk_rope_head_dim"] + row["v_head_dim"]) / 2 if latent else 0.0
+    pair_width = expanded if latent else row["head_dim"]
     return ModelShape(
         name=row["name"],
         layers=float(layers),
@@ -192,6 +192,14 @@ def model_shape(name: str) -> ModelShape:
 def model_shape_names() -> tuple[str, ...]:
     """All names, in the order of the table."""
     return tuple(_rows())
+
+
+def depth_times_width(parameter_count: Any) -> Any:
+    """Layers x width of a model of that many active parameters: a monomial (see `hypothetical_shape`)."""
+    law = calibration("family")
+    layers, hidden = law["layers"], law["hidden"]
+    scale = layers["coefficient"] * hidden["coefficient"]
+    return scale * parameter_count ** (layers["exponent"] + hidden["exponent"])
 
 
 def hypothetical_shape(

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 
 from planner.errors import PlanningError
+from planner.hardware.accelerators import accelerator
 from planner.hardware.cells import stack
 from planner.hardware.columns import Columns, Floats, numbers, require_columns, text
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
 from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, training_cell
+from planner.hardware.training_layouts import usual_layout
 
 _DEFAULT_SEQUENCE = 2048.0
+_USUAL_BATCH_TOKENS = 4194304.0  # Llama 2 (2307.09288), Table 1
+_TOKENS_PER_ACCELERATOR = 8192.0  # at least, where the batch is not stated: larger runs take larger batches
 _DEFAULT_ACCELERATORS = 1024.0
 
 
@@ -32,10 +36,16 @@ class TrainingPoints:
     rows: Any
     cell: TrainingCell
     active_parameters: Floats
+    exchanged_parameters: Floats
     flops_per_token: Floats
     total_flops: Floats
     accelerators: Floats
     reasons: dict[int, str]
+
+    def counted(self, tokens: Any) -> dict[str, Any]:
+        """The keywords of `training.busy_seconds` for that many tokens."""
+        attention = np.maximum(self.flops_per_token - 6.0 * self.active_parameters, 0.0)
+        return {"exchanged_parameters": self.exchanged_parameters, "attention_flops": attention * tokens}
 
 
 def training_points(columns: Columns) -> TrainingPoints:
@@ -47,6 +57,8 @@ def training_points(columns: Columns) -> TrainingPoints:
     count = numbers(columns, "n_accel", _DEFAULT_ACCELERATORS)
     tokens, flops = numbers(columns, "tokens"), numbers(columns, "flops")
     recompute, container = text(columns, "act_ckpt"), text(columns, "container")
+    experts, dates = numbers(columns, "ep"), text(columns, "date")
+    sharding = [a or b for a, b in zip(text(columns, "sharding"), text(columns, "fsdp"))]
     layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "global_batch_seqs", "micro_batch")}
     kept: list[tuple[Any, ...]] = []
     reasons: dict[int, str] = {}
@@ -55,19 +67,32 @@ def training_points(columns: Columns) -> TrainingPoints:
             shape = _shape(models[i], total[i], _active(total[i], active[i], tokens[i], flops[i]))
             own = {n: v[i] for n, v in layout.items()}
             _check_layout(own, count[i])
+            batch = _tokens_between_gathers(own, count[i], sequence[i], sharding[i])
+            name = _precision(precisions[i], container[i])
+            tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
+            if np.isnan(own["tp"]) and np.isnan(own["pp"]):
+                key = (chip, name, float(shape.active_parameters), count[i], batch, sequence[i], shape.is_moe)
+                tensor, stages, bubble = usual_layout(*key)
             cell = training_cell(
                 chip,
-                _precision(precisions[i], container[i]),
+                name,
                 is_moe=shape.is_moe,
                 full_recompute=recompute[i].lower() in ("true", "full"),
-                bubble_share=_bubble(own, count[i]),
+                bubble_share=bubble,
+                tensor_parallel=tensor,
+                pipeline_parallel=stages,
+                global_batch_tokens=batch,
+                accelerator_count=count[i],
+                maturity_years=_maturity_years(chip, dates[i]),
             )
             per_token = float(flops_of(shape, 1.0, sequence[i]))
             known = _flops(tokens[i] * per_token, flops[i])
-            kept.append((i, cell, shape.active_parameters, per_token, known, count[i]))
+            # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
+            exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
+            kept.append((i, cell, shape.active_parameters, per_token, known, count[i], exchanged))
         except PlanningError as error:
             reasons[i] = error.message
-    column = [np.array([k[j] for k in kept], dtype=np.float64) for j in (2, 3, 4, 5)]
+    column = [np.array([k[j] for k in kept], dtype=np.float64) for j in (2, 3, 4, 5, 6)]
     return TrainingPoints(
         row_count=len(chips),
         rows=np.array([k[0] for k in kept], dtype=np.intp),
@@ -76,6 +101,7 @@ def training_points(columns: Columns) -> TrainingPoints:
         flops_per_token=column[1],
         total_flops=column[2],
         accelerators=column[3],
+        exchanged_parameters=column[4],
         reasons=reasons,
     )
 
@@ -115,6 +141,32 @@ def _precision(stated: str, container: str) -> str:
     if stated:
         return stated.split(" (")[0]
     return "fp8" if container else "bf16"
+
+
+def _maturity_years(chip: str, date: str) -> float:
+    """Years from the accelerator's release to the run (`2024-07` or longer), 0 to 4; 2 if the date is not given."""
+    found = re.match(r"(\d{4})-(\d\d)", date)
+    released = re.match(r"(\d{4})-(\d\d)", accelerator(chip).release)
+    if not found or not released:
+        return 2.0
+    run, release = (float(m.group(1)) + float(m.group(2)) / 12.0 for m in (found, released))
+    return min(max(run - release, 0.0), 4.0)
+
+
+def _degree(value: float) -> float:
+    return value if value > 1 else 1.0
+
+
+def _tokens_between_gathers(layout: dict[str, float], accelerators: float, sequence: float, sharding: str) -> float:
+    """Tokens of all ranks between two exchanges of weights: a global batch; a microbatch where all is sharded."""
+    ranks = _degree(layout["tp"]) * _degree(layout["pp"]) * _degree(layout["cp"])
+    sequences = layout["global_batch_seqs"]
+    if sharding not in ("", "0", "1", "0.0", "1.0") and layout["micro_batch"] > 0:
+        micro = layout["micro_batch"] * accelerators / ranks
+        sequences = min(sequences, micro) if sequences > 0 else micro
+    if sequences > 0:
+        return sequences * sequence
+    return max(_USUAL_BATCH_TOKENS, _TOKENS_PER_ACCELERATOR * accelerators)
 
 
 def _check_layout(layout: dict[str, float], accelerators: float) -> None:

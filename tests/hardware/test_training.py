@@ -10,7 +10,9 @@ from planner.errors import UnsupportedCombination
 from planner.hardware import hypothetical_shape, interval_factors, model_shape
 from planner.hardware.training import (
     accelerator_hours,
+    busy_seconds,
     checkpoint_interval_seconds,
+    communication_share,
     failure_loss,
     flops_of,
     pipeline_bubble,
@@ -22,6 +24,7 @@ from planner.hardware.training import (
     training_seconds,
     training_usd,
 )
+from planner.hardware.training_layouts import usual_layout
 from planner.posynomial import Posynomial, variable
 
 
@@ -94,7 +97,9 @@ def test_published_runs_are_predicted_within_a_factor_of_two(
     run: tuple[str, str, str, float, float, bool, int, float],
 ) -> None:
     _, chip, precision, n, d, moe, count, published = run
-    hours = accelerator_hours(training_cell(chip, precision, is_moe=moe), n, 6 * n * d, float(count))
+    layout = {"tensor_parallel": 8, "pipeline_parallel": 4, "global_batch_tokens": 1.6e7}
+    cell = training_cell(chip, precision, is_moe=moe, **layout)
+    hours = accelerator_hours(cell, n, 6 * n * d, float(count))
     assert published / 2 < hours < published * 2
 
 
@@ -105,9 +110,45 @@ def test_published_runs_are_predicted_within_a_factor_of_two(
 def test_scaling_of_a_405b_model_on_h100_as_measured_in_mlperf(count: int, sequences: int, seconds: float) -> None:
     shape = model_shape("Llama-3.1-405B")
     measured = sequences * 8192 / seconds / count
-    cell = training_cell("H100", "fp8")
+    tokens = sequences * 8192.0
+    layout = {"tensor_parallel": 4, "pipeline_parallel": 8, "global_batch_tokens": tokens}
+    cell = training_cell("H100", "fp8", **layout)
     predicted = tokens_per_second_per_accelerator(
         cell, flops_of(shape, 1.0, 8192.0), shape.active_parameters, float(count)
     )
     factors = interval_factors("tokens_per_second_per_accelerator")
     assert factors.lower * predicted < measured < factors.upper * predicted
+
+
+def test_slow_links_make_training_slower() -> None:
+    fast, slow = training_cell("H100", tensor_parallel=8), training_cell("H100-PCIe", tensor_parallel=8)
+    args = (7e10, 7e10, 1024.0)
+    assert communication_share(slow, *args) > 3 * communication_share(fast, *args)
+    alone = training_cell("H100", accelerator_count=8)  # inside one scale-up domain only its links are used
+    assert communication_share(alone, 7e9, 7e9, 8.0) < communication_share(training_cell("H100"), 7e9, 7e9, 8.0)
+
+
+def test_gathering_takes_three_times_the_weights_over_the_link() -> None:
+    cell = training_cell("GH200", global_batch_tokens=4e6)
+    c = training_constants()
+    step_seconds = 3 * 2 * 1e10 / cell.gather_bytes_per_second  # 3 x 2 N bytes for every global batch
+    share = step_seconds * 256 / 4e6 * cell.bf16_flops_per_second / (6 * 1e10)
+    assert communication_share(cell, 1e10, 1e10, 256.0) == pytest.approx(c.gather_exposed * share)
+
+
+def test_attention_over_long_sequences_takes_longer_than_products() -> None:
+    cell = training_cell("H100")
+    plain = busy_seconds(cell, 1e9, 1e20, 8.0)
+    assert busy_seconds(cell, 1e9, 1e20, 8.0, attention_flops=5e19) > 1.2 * plain
+
+
+def test_software_matures() -> None:
+    new, old = training_cell("H100", maturity_years=0.0), training_cell("H100", maturity_years=3.0)
+    assert accelerator_hours(new, 7e9, 1e22, 512.0) > accelerator_hours(old, 7e9, 1e22, 512.0)
+
+
+def test_an_unstated_layout_is_the_fastest_usual_one() -> None:
+    tensor, stages, bubble = usual_layout("H100", "bf16", 4e11, 8192.0, 1.6e7, 8192.0, False)
+    assert tensor * stages > 8
+    assert 0 < bubble < 0.5
+    assert usual_layout("H100", "bf16", 1e9, 8.0, 4e6, 2048.0, False)[1] == 1.0
