@@ -219,7 +219,7 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     def fit(i: Any) -> Array:
         x, y, w = features[i], ratio[i], np.ones(len(i))
         for _ in range(20):
-            beta = np.linalg.solve((x * w[:, None]).T @ x + np.diag([0.0, 1.0, 1.0, 1.0]), (x * w[:, None]).T @ y)
+            beta = np.linalg.solve((x * w[:, None]).T @ x + np.diag([0.0, 0.5, 0.5, 0.5]), (x * w[:, None]).T @ y)
             w = 0.08 / np.maximum(np.abs(y - x @ beta), 0.08)
         return np.asarray(beta)
 

@@ -7,6 +7,7 @@ keep a reason.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,6 @@ from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, t
 from planner.hardware.training_layouts import usual_layout
 
 _DEFAULT_SEQUENCE = 2048.0
-_USUAL_BATCH_TOKENS = 4194304.0  # Llama 2 (2307.09288), Table 1
-_TOKENS_PER_ACCELERATOR = 8192.0  # at least, where the batch is not stated: larger runs take larger batches
 _DEFAULT_ACCELERATORS = 1024.0
 
 
@@ -40,11 +39,12 @@ class TrainingPoints:
     flops_per_token: Floats
     total_flops: Floats
     accelerators: Floats
+    sequence_known: Any
     reasons: dict[int, str]
 
     def counted(self, tokens: Any) -> dict[str, Any]:
         """The keywords of `training.busy_seconds` for that many tokens."""
-        attention = np.maximum(self.flops_per_token - 6.0 * self.active_parameters, 0.0)
+        attention = np.maximum(self.flops_per_token - 6.0 * self.active_parameters, 0.0) * self.sequence_known
         return {"exchanged_parameters": self.exchanged_parameters, "attention_flops": attention * tokens}
 
 
@@ -70,7 +70,8 @@ def training_points(columns: Columns) -> TrainingPoints:
             batch = _tokens_between_gathers(own, count[i], sequence[i], sharding[i])
             name = _precision(precisions[i], container[i])
             tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
-            if np.isnan(own["tp"]) and np.isnan(own["pp"]):
+            unknown = np.isnan(own["tp"]) and np.isnan(own["pp"])
+            if unknown and np.isfinite(batch):
                 key = (chip, name, float(shape.active_parameters), count[i], batch, sequence[i], shape.is_moe)
                 tensor, stages, bubble = usual_layout(*key)
             cell = training_cell(
@@ -102,6 +103,7 @@ def training_points(columns: Columns) -> TrainingPoints:
         total_flops=column[2],
         accelerators=column[3],
         exchanged_parameters=column[4],
+        sequence_known=~np.isnan(numbers(columns, "seq_len")[[k[0] for k in kept]]),
         reasons=reasons,
     )
 
@@ -158,15 +160,16 @@ def _degree(value: float) -> float:
 
 
 def _tokens_between_gathers(layout: dict[str, float], accelerators: float, sequence: float, sharding: str) -> float:
-    """Tokens of all ranks between two exchanges of weights: a global batch; a microbatch where all is sharded."""
+    """Tokens of all ranks between two exchanges of weights: a global batch; a microbatch where all is sharded.
+
+    Unbounded where no batch is stated: what such runs usually spend on exchanges is in their level already.
+    """
     ranks = _degree(layout["tp"]) * _degree(layout["pp"]) * _degree(layout["cp"])
     sequences = layout["global_batch_seqs"]
     if sharding not in ("", "0", "1", "0.0", "1.0") and layout["micro_batch"] > 0:
         micro = layout["micro_batch"] * accelerators / ranks
         sequences = min(sequences, micro) if sequences > 0 else micro
-    if sequences > 0:
-        return sequences * sequence
-    return max(_USUAL_BATCH_TOKENS, _TOKENS_PER_ACCELERATOR * accelerators)
+    return sequences * sequence if sequences > 0 else math.inf
 
 
 def _check_layout(layout: dict[str, float], accelerators: float) -> None:
