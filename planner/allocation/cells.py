@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,15 @@ class Product:
             self.training[int(t)] if self.training else None,
             self.serving[int(s)] if self.serving else None,
         )
+
+    @cached_property
+    def choices(self) -> NDArray[np.intp]:
+        """A number per cell, the same for cells that differ only in how the model is cut (experts, chips, formats)."""
+        training = [(y.accelerator, y.precision) for y in self.training] or [()]
+        serving = [(y.cell.accelerator, y.cell.precision) for y in self.serving] or [()]
+        known: dict[Any, int] = {}
+        numbers = [known.setdefault((e, t, s), len(known)) for e in self.experts for t in training for s in serving]
+        return np.array(numbers, dtype=np.intp)
 
     def spread(self, values: Any, axis: int) -> Array:
         """Values along one part (0 law, 1 training, 2 serving) as an array over the cells."""

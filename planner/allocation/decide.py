@@ -70,20 +70,38 @@ def decide(
         return Refused(model, result.obstacle, solves)
     relaxed, ranked, ranked_by = result.best[0], result.best, objective
     program = model.program(objective, limits)
-    chosen = relaxed
     if open_ended:
         ranked_by = next(c for c in COSTS if c in model.metrics)
         settled = _cheapest(model, program, relaxed, ranked_by, limits, keep)
         solves += settled.solve_count
-        if settled.best:
-            ranked, chosen = settled.best, settled.best[0]
-    final, extra = whole_counts(model, program, chosen, prefer=ranked_by)
-    values = dict(zip(program.variables, (float(v) for v in np.exp(final.x)), strict=True))
-    metrics = model.evaluate(chosen.cell, values)
-    certificate = _certificate(model, chosen.cell, metrics, objective, limits, result.lower_bound, result.cell_count)
-    return Decided(
-        model, chosen.cell, values, metrics, certificate, relaxed, program, ranked[1:], ranked_by, solves + extra
-    )
+        ranked = settled.best or ranked
+        choices = model.product.choices
+        if len(ranked) < min(keep, len(np.unique(choices))):
+            # A limit in money leaves no room for dearer ways to the same: rank the other choices by the objective.
+            others = search(program, keep=keep, labels=choices)
+            solves += others.solve_count
+            seen = {int(choices[s.cell]) for s in ranked}
+            ranked = (*ranked, *(s for s in others.best if int(choices[s.cell]) not in seen))[:keep]
+    ranked, extra = _whole(model, program, ranked, ranked_by)
+    values = dict(zip(program.variables, (float(v) for v in np.exp(ranked[0].x)), strict=True))
+    cell = ranked[0].cell
+    metrics = model.evaluate(cell, values)
+    certificate = _certificate(model, cell, metrics, objective, limits, result.lower_bound, result.cell_count)
+    return Decided(model, cell, values, metrics, certificate, relaxed, program, ranked[1:], ranked_by, solves + extra)
+
+
+def _whole(
+    model: Model, program: Program, ranked: tuple[CellSolution, ...], cost: str
+) -> tuple[tuple[CellSolution, ...], int]:
+    """The ranked cells with whole counts, in the order that these give: objective first, then cost."""
+    found, solves = [], 0
+    for solution in ranked:
+        whole, extra = whole_counts(model, program, solution, prefer=cost)
+        solves += extra
+        if whole is not None:
+            values = dict(zip(program.variables, np.exp(whole.x), strict=True))
+            found.append((round(whole.value, 9), model.evaluate(whole.cell, values)[cost], whole))
+    return tuple(f[2] for f in sorted(found, key=lambda f: f[:2])) or ranked, solves
 
 
 def _tightened(
@@ -93,7 +111,7 @@ def _tightened(
     solves = 0
     for tightenings in range(TIGHTENING_ROUNDS):
         program = model.program(objective, limits)
-        result = search(program, keep=keep)
+        result = search(program, keep=keep, labels=model.product.choices)
         solves += result.solve_count
         if not result.best or not model.loss.constraints:
             break
@@ -130,7 +148,7 @@ def _cheapest(
     timed = "training_hours" in limits
     for wanted, bounded in [(cost, kept)] if timed else [(cost, usual), ("training_hours", kept)]:
         narrowed = model.program(wanted, bounded).fix(decided).select(same_law)
-        result = search(narrowed, keep=keep)
+        result = search(narrowed, keep=keep, labels=model.product.choices[same_law])
         solves += result.solve_count
         if result.best:
             break

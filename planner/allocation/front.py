@@ -170,9 +170,10 @@ def _query(model: Model, names: tuple[str, ...], box: Box, count: int) -> tuple[
         cuts.append(Cut(bound, masses, reference))
         whole, extra = whole_counts(model, program, best)
         solves += extra
-        point = _decided(model, names, whole, best, program, result.lower_bound, reach)
-        if point.certificate.relative_gap <= OPTIMAL_GAP:
-            points.append(point)
+        if whole is not None:
+            point = _decided(model, names, whole, best, program, result.lower_bound, reach)
+            if point.certificate.relative_gap <= OPTIMAL_GAP:
+                points.append(point)
         if len(points) >= count and len(_undominated(points, names)) >= count:
             break
     return points, cuts, solves

@@ -81,29 +81,43 @@ class DualPool:
 
 
 def search(
-    program: Program, *, keep: int = 1, tolerance: float = TOLERANCE, pool: DualPool | None = None
+    program: Program,
+    *,
+    keep: int = 1,
+    tolerance: float = TOLERANCE,
+    pool: DualPool | None = None,
+    labels: NDArray[np.intp] | None = None,
 ) -> SearchResult:
-    """The `keep` best cells of a program, proven so to `tolerance` in the log objective."""
+    """The `keep` best cells of a program, proven so to `tolerance` in the log objective.
+
+    With `labels` (cells,) the best cell of each label competes: the `keep` best labels, each at its best.
+    """
     cells = program.cells
     bounds = pool.bounds(program) if pool else np.full(cells, -np.inf)
     infeasibility = np.full(cells, -np.inf)
     open_cells = np.ones(cells, dtype=bool)
-    solved: list[CellSolution] = []
+    label = np.arange(cells) if labels is None else labels
+    leaders: dict[int, CellSolution] = {}
     solves = unproven = 0
     blocked: list[tuple[float, Array]] = []
     while open_cells.any():
+        solved = sorted(leaders.values(), key=lambda s: s.value)
         threshold = solved[keep - 1].value if len(solved) >= keep else np.inf
         cell = _most_promising(bounds, open_cells)
         if bounds[cell] >= threshold - tolerance:
             break
         open_cells[cell] = False
+        leader = leaders.get(int(label[cell]))
+        if leader is not None and bounds[cell] >= leader.value - tolerance:
+            continue
         solution = _solve_raw(program, cell)
         solves += 1
         if solution is not None:
             np.maximum(bounds, lower_bounds(program, solution.multipliers, cell), out=bounds)
             if pool is not None:
                 pool.add(program, solution.multipliers, cell)
-            solved = sorted([*solved, solution], key=lambda s: s.value)
+            if leader is None or solution.value < leader.value:
+                leaders[int(label[cell])] = solution
             continue
         proof = _phase_one(program, cell)
         solves += 1
@@ -114,6 +128,7 @@ def search(
         blocked.append((least, multipliers))
         np.maximum(infeasibility, violation_bounds(program, multipliers, cell), out=infeasibility)
         open_cells &= infeasibility <= FEASIBILITY
+    solved = sorted(leaders.values(), key=lambda s: s.value)
     best = tuple(polished(program, s) for s in solved[:keep])
     left = bounds[open_cells]
     floor = min([s.lower_bound for s in best[:1]] + ([float(left.min())] if left.size else []), default=np.inf)

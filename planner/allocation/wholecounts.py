@@ -23,8 +23,8 @@ COUNTS = ("accelerator_count", "batch_size")
 
 def whole_counts(
     model: Model, program: Program, chosen: CellSolution, *, prefer: str | None = None
-) -> tuple[CellSolution, int]:
-    """The chosen cell with whole counts, and the solves it took; the relaxed solution if no whole one is feasible.
+) -> tuple[CellSolution | None, int]:
+    """The chosen cell with whole counts (None if no neighbouring count is feasible), and the solves it took.
 
     With `prefer` all neighbouring counts are tried: the best objective wins, then the smaller metric `prefer`. Without,
     the nearest counts that are feasible are taken.
@@ -47,7 +47,7 @@ def whole_counts(
             return solution, solves
         values = dict(zip(program.variables, np.exp(solution.x), strict=True))
         found.append((round(solution.value, 9), model.evaluate(chosen.cell, values)[prefer], solution))
-    return (min(found, key=lambda f: f[:2])[2] if found else chosen), solves
+    return (min(found, key=lambda f: f[:2])[2] if found else None), solves
 
 
 def _neighbours(model: Model, program: Program, chosen: CellSolution, names: list[str]) -> list[tuple[float, ...]]:
