@@ -197,8 +197,8 @@ class Product:
     @cached_property
     def choices(self) -> NDArray[np.intp]:
         """A number per cell, the same for cells that differ only in how the model is cut (experts, chips, formats)."""
-        training = [(y.accelerator, y.precision) for y in self.training] or [()]
-        serving = [(y.cell.accelerator, y.cell.precision) for y in self.serving] or [()]
+        training = [(y.accelerator, y.precision) for y in self.training] or [("", "")]
+        serving = [(y.cell.accelerator, y.cell.precision) for y in self.serving] or [("", "")]
         known: dict[Any, int] = {}
         numbers = [known.setdefault((e, t, s), len(known)) for e in self.experts for t in training for s in serving]
         return np.array(numbers, dtype=np.intp)
