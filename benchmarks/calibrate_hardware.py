@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware_cost_fit import power_fit, prompt_lengths, training_fit
+from hardware_cost_fit import power_fit, task_facts, training_fit
 from hardware_residuals import REPORT, read
 from hardware_serving_fit import batch_fit, serving_fit, split_fit
 
@@ -167,7 +167,7 @@ def main() -> None:
     state = merge(merge(state, split_fit(data)), batch_fit(data))
     publish(state)
     energy_table = read(data / "energy_mlenergy.csv")
-    state["task_prompt_tokens"] = prompt_lengths(energy_table)
+    state |= task_facts(energy_table)
     publish(state)
     state = merge(state, power_fit(energy_table))
     state = merge(state, training_fit(data))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Columns = dict[str, list[str]]
 REPORT: list[str] = []
+LEFT: dict[tuple[str, str], Array] = {}
 
 
 def read(path: Path) -> Columns:
@@ -31,6 +32,8 @@ def median_error(residual: Array) -> float:
 
 
 def say(quantity: str, how: str, residual: Array) -> None:
+    """Print and keep the errors, log(predicted / measured), of one quantity under one way of leaving rows out."""
+    LEFT[quantity.strip(), how] = residual
     low, middle, high = np.exp(np.quantile(residual, [0.1, 0.5, 0.9]))
     line = f"{quantity:<38} {how:<26} n {len(residual):5d}  median error {100 * median_error(residual):5.1f} %"
     REPORT.append(f"{line}  p10 {low:5.2f} p50 {middle:5.2f} p90 {high:5.2f}")
@@ -54,12 +57,18 @@ def settings(table: dict[str, tuple[float, float, float, float]]) -> tuple[Array
     return np.log(prior), width, np.log(low), np.log(high)
 
 
-def leave_one_out(groups: list[str], fit: Callable[[Any], Array], residual: Callable[[Array, Any], Any]) -> Any:
-    """Residuals of every row under the fit that did not see its group."""
+def leave_one_out(
+    groups: list[str],
+    fit: Callable[[Any], Array],
+    residual: Callable[[Array, Any], Any],
+    fitted: dict[str, Array] | None = None,
+) -> Any:
+    """Residuals of every row under the fit that did not see its group; the fits are kept in `fitted` if given."""
     names = np.array(groups)
-    parts = [
-        (names == g, residual(fit(np.flatnonzero(names != g)), np.flatnonzero(names == g))) for g in sorted(set(groups))
-    ]
+    fits = {g: fit(np.flatnonzero(names != g)) for g in sorted(set(groups))}
+    if fitted is not None:
+        fitted |= fits
+    parts = [(names == g, residual(beta, np.flatnonzero(names == g))) for g, beta in fits.items()]
     first = parts[0][1]
     out = np.zeros((*np.atleast_2d(first).shape[:-1], len(names)))
     for mask, values in parts:

@@ -6,6 +6,7 @@ Robust least squares (soft-L1) on log residuals of TPOT and TTFT together, with 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from hardware_residuals import (
 from scipy.optimize import least_squares
 
 from planner.hardware import serving_estimate
+from planner.hardware.accelerators import accelerator
 from planner.hardware.columns import numbers, text
 from planner.hardware.serving import ServingConstants
-from planner.hardware.serving_points import ServingPoints, serving_points
+from planner.hardware.serving_points import ServingPoints, model_of, serving_points
 
 # name: (prior, width of the prior in log units, lower bound, upper bound)
 SERVING = {
@@ -55,6 +57,32 @@ SERVING = {
     "first_token_sequence_seconds": (1e-3, 1.0, 1e-5, 1e-2),
 }
 ENGINES = ("sglang", "trtllm", "vllm")
+
+
+# Constants fitted without one accelerator or one model, for the tables of other benchmarks.
+UNSEEN: dict[tuple[str, str], ServingConstants] = {}
+
+
+def serving_constants_of(theta: Array) -> ServingConstants:
+    return ServingConstants(**{k: float(np.exp(t)) for k, t in zip(SERVING, theta)})
+
+
+def group_key(how: str, name: str) -> str:
+    """One name for an accelerator or an architecture, however a table spells it."""
+    if "accelerator" in how:
+        return accelerator(name).name
+    shape = model_of(name, 1e9)
+    return f"{shape.layers:g} x {shape.hidden:g}, {shape.expert_count:g} experts"
+
+
+def unseen_errors(points: ServingPoints, how: str, groups: list[str], error: Callable[[Any, Any], Array]) -> Array:
+    """`error(points, times)` with, group by group, the constants that did not see the group."""
+    out = np.zeros(len(points.rows))
+    for group in sorted(set(groups)):
+        here = np.flatnonzero(np.array(groups) == group)
+        some = serving_estimate.take(points, here)
+        out[here] = error(here, serving_estimate.serving_times(some, UNSEEN.get((how, group_key(how, group)))))
+    return out
 
 
 def sound_loop(c: Columns) -> list[bool]:
@@ -89,7 +117,7 @@ def serving_fit(data: Path) -> dict[str, Any]:
 
     def predict(theta: Array, i: Any) -> tuple[Array, Any]:
         some = with_engine(serving_estimate.take(points, i), theta[n:])
-        constants = ServingConstants(**{k: float(np.exp(t)) for k, t in zip(SERVING, theta)})
+        constants = serving_constants_of(theta)
         times = serving_estimate.serving_times(some, constants)
         speed = np.log(times.output_tokens_per_second) - measured_speed(points, ttft, tpot)[i]
         errors = np.stack([np.log(times.tpot_seconds) - tpot[i], np.log(times.ttft_seconds) - ttft[i], speed])
@@ -117,7 +145,9 @@ def serving_fit(data: Path) -> dict[str, Any]:
         say(quantity, "in sample", error)
     left = {}
     for how, groups in (("without its accelerator", gpu), ("without its model", model)):
-        left[how] = leave_one_out(groups, fit, lambda t, i: predict(t, i)[0])
+        fitted: dict[str, Array] = {}
+        left[how] = leave_one_out(groups, fit, lambda t, i: predict(t, i)[0], fitted)
+        UNSEEN.update({(how, group_key(how, g)): serving_constants_of(t) for g, t in fitted.items()})
         for j, quantity in enumerate(names):
             say(quantity, how, left[how][j])
     constants = {k: float(np.exp(t)) for k, t in zip(SERVING, theta)}

@@ -30,7 +30,8 @@ class Accelerator:
     `flops_per_second` maps a number format (`bf16`, `fp8`, ... and `int8` in operations) to its dense peak;
     a format that the chip lacks is absent. `bf16_flops_per_second` is the 16-bit peak (fp16 where there is
     no bf16, fp32 where there is neither). `scaleup_domain` is how many accelerators share the fast links,
-    `scaleup_link` what these are (switch, mesh, torus, pcie or none); `tdp_watts` is NaN if unknown.
+    `scaleup_link` what these are (switch, mesh, torus, pcie or none); `dies`: devices that software sees in
+    one package, whose speeds only tensor parallelism adds up; `tdp_watts` is NaN if unknown.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Accelerator:
     date: str
     doubt: str = ""
     scaleup_link: str = "switch"
+    dies: float = 1.0
 
 
 @cache
@@ -73,6 +75,7 @@ def _catalogue() -> dict[str, Accelerator]:
             date=str(row["date"]),
             doubt=row.get("doubt", ""),
             scaleup_link=row["scaleup_link"],
+            dies=float(row.get("dies", 1)),
         )
     return entries
 

@@ -100,13 +100,14 @@ def serving_cell(
     narrow = numbers.weight_bytes <= 1.0 and (engine.narrow_cache or "fp4" in chip.flops_per_second)
     cache_bytes = 1.0 if narrow else numbers.kv_bytes
     wire = link(chip, ranks)
+    at_once = 1.0 / chip.dies if ranks == 1 else 1.0  # without tensor parallelism one die works at a time
     return ServingCell(
         accelerator=chip.name,
         precision=numbers.name,
-        peak_flops_per_second=numbers.peak_flops_per_second(chip),
-        bf16_flops_per_second=chip.bf16_flops_per_second,
+        peak_flops_per_second=numbers.peak_flops_per_second(chip) * at_once,
+        bf16_flops_per_second=chip.bf16_flops_per_second * at_once,
         memory_bytes=chip.memory_bytes,
-        memory_bytes_per_second=chip.memory_bytes_per_second,
+        memory_bytes_per_second=chip.memory_bytes_per_second * at_once,
         link_bytes_per_second=wire.bytes_per_second,
         tdp_watts=chip.tdp_watts,
         weight_bytes_per_parameter=numbers.weight_bytes,

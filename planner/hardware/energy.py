@@ -2,7 +2,9 @@
 
 Boards seldom draw their TDP: measured text serving draws 0.46-0.97 of it. Serving power is TDP times a
 monomial of the sequences and active parameters per accelerator, of sparsity and of the weight format
-(fitted on the ML.ENERGY benchmark, Chung et al. 2025, 2505.06371); a monomial times a time posynomial is an
+(fitted on the ML.ENERGY benchmark, Chung et al. 2025, 2505.06371) in programs, and a power law of how much of the
+memory speed and of the product peak is used where a throughput is known or estimated (`utilised_power_watts`); a
+monomial times a time posynomial is an
 energy posynomial. A minimum is not log-log convex, so the cap by TDP applies to numbers only
 (`capped_power_watts`). Node and facility overhead: MLPerf training v4.1/v5.0 node power; PUE: Luccioni et
 al. 2022 (2211.02001) on why it matters.
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from planner.hardware.cells import ServingCell
-from planner.hardware.serving import ServingConstants, seconds_per_output_token
+from planner.hardware.serving import ServingConstants, seconds_per_output_token, step_bytes
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import calibration
 
@@ -28,6 +30,28 @@ def serving_power_watts(shape: ModelShape, cell: ServingCell, batch: Any) -> Any
     share = share * (shape.active_parameters * 1e-9 / cell.accelerators) ** c["active_exponent"]
     share = share * (shape.total_parameters / shape.active_parameters) ** c["sparsity_exponent"]
     return cell.tdp_watts * share * (cell.weight_bytes_per_parameter / 2.0) ** c["width_exponent"]
+
+
+def utilised_power_watts(
+    shape: ModelShape,
+    cell: ServingCell,
+    batch: Any,
+    input_tokens: Any,
+    output_tokens: Any,
+    replica_tokens_per_second: Any,
+) -> Any:
+    """Mean board power of one accelerator at a known throughput (watts, at most TDP; numbers only).
+
+    TDP x share x (memory use)^a x (product use)^b, use = achieved over peak bytes/s and FLOP/s: what an accelerator
+    draws follows from what it does, whichever model makes it do so. Throughput is in output tokens of the replica.
+    """
+    c = calibration("energy")
+    step = batch / replica_tokens_per_second
+    memory = step_bytes(shape, cell, batch, input_tokens + 0.5 * output_tokens) / (step * cell.memory_bytes_per_second)
+    tokens = replica_tokens_per_second * (1.0 + input_tokens / output_tokens)
+    products = 2.0 * shape.active_parameters * tokens / (cell.accelerators * cell.peak_flops_per_second)
+    share = c["use_tdp_share"] * memory ** c["memory_use_exponent"] * products ** c["product_use_exponent"]
+    return cell.tdp_watts * np.clip(share, c["idle_tdp_share"], 1.0)
 
 
 def capped_power_watts(shape: ModelShape, cell: ServingCell, batch: Any) -> Any:

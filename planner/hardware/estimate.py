@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from planner.hardware.columns import Columns, Floats
-from planner.hardware.energy import capped_power_watts
+from planner.hardware.columns import Columns, Floats, numbers
+from planner.hardware.energy import utilised_power_watts
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.serving_estimate import ServingTimes, serving_times
 from planner.hardware.serving_points import ServingPoints, serving_points
-from planner.hardware.tables import calibration
 from planner.hardware.training import accelerator_hours, tokens_per_second_per_accelerator
 from planner.hardware.training_points import training_points
 
@@ -51,25 +50,34 @@ def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
     """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts`
     (their sum).
 
+    Where the table has a measured throughput (`output_tok_s`), power follows from it and joules are power over it;
+    else from the estimated one.
+
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
     points = serving_points(columns)
     times = serving_times(points)
-    power = serving_watts(points, times)
+    given = numbers(columns, "output_tok_s")[points.rows]
+    speed = np.where(given > 0, given, times.output_tokens_per_second)
+    power = serving_watts(points, times, speed)
     known = times.fits & np.isfinite(power)
     result: dict[str, list[Any]] = {}
-    joules = power / times.output_tokens_per_second * calibration("energy")["unsteady_factor"]
-    for name, value in (("joules_per_token", joules), ("power_watts", power)):
-        factors = interval_factors(name)
-        picked = _pick(known, value, _constant(factors.lower, value), _constant(factors.upper, value))
+    free, known_speed = interval_factors("joules_per_token"), interval_factors("power_watts")
+    lower = np.where(given > 0, known_speed.lower, free.lower)
+    upper = np.where(given > 0, known_speed.upper, free.upper)
+    for name, value in (("joules_per_token", power / speed), ("power_watts", power)):
+        around = (known_speed.lower, known_speed.upper) if name == "power_watts" else (lower, upper)
+        picked = _pick(known, value, *(np.broadcast_to(a, value.shape) for a in around))
         result |= _columns(name, points.row_count, points.rows[known], *picked)
     return result | _supported(points.row_count, points.rows[known])
 
 
-def serving_watts(points: ServingPoints, times: ServingTimes) -> Floats:
-    """Board power of all accelerators of each configuration, between idle and TDP."""
-    each = capped_power_watts(points.shape, points.cell, times.running)
+def serving_watts(points: ServingPoints, times: ServingTimes, tokens_per_second: Floats) -> Floats:
+    """Board power of all accelerators of each configuration at that throughput, between idle and TDP."""
+    replica = tokens_per_second * (points.cell.accelerators / points.accelerators)
+    lengths = (points.input_tokens, points.output_tokens)
+    each = utilised_power_watts(points.shape, points.cell, times.running, *lengths, replica)
     watts: Floats = each * points.accelerators
     return watts
 

@@ -85,6 +85,15 @@ def _reads(shape: ModelShape, cell: ServingCell, experts_read: Any, c: ServingCo
     return (body * (width / narrow) + head) / (c.memory_efficiency * cell.memory_bytes_per_second)
 
 
+def step_bytes(shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any) -> Any:
+    """Bytes that one rank reads in a decode step: weights, experts that the batch touches, cache (numbers only)."""
+    width = cell.weight_bytes_per_parameter
+    head = shape.head_parameters * np.maximum(width, 2.0)
+    experts = shape.moe_layers * shape.parameters_per_expert * distinct_experts(shape, batch) * width
+    weights = (shape.dense_parameters * width + head) / cell.tensor_parallel + experts / cell.ranks
+    return weights + kv_bytes_per_accelerator(shape, cell, batch, context_tokens)
+
+
 def _products(shape: ModelShape, cell: ServingCell) -> Any:
     """Seconds of matrix products per token on one rank at the peak, before any efficiency."""
     used = shape.dense_parameters + shape.head_parameters

@@ -66,7 +66,7 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
     tpot = np.where(kind == "batch", whole[1], np.where(kind == "split", apart[1], loop[1]))
     waves = np.maximum(users / batch - 1.0, 0.0)
     ttft = ttft + waves * (ttft + outputs * tpot)
-    throughput = points.concurrency * outputs / (ttft + outputs * tpot)
+    throughput = points.concurrency * outputs / (ttft + outputs * tpot + points.host_seconds * points.concurrency)
     return ServingTimes(ttft, tpot, throughput, batch, fits)
 
 
@@ -109,4 +109,5 @@ def take(points: ServingPoints, chosen: Any) -> ServingPoints:
         kind=points.kind[chosen],
         workers_known=points.workers_known[chosen],
         framework=points.framework[chosen],
+        host_seconds=points.host_seconds[chosen],
     )

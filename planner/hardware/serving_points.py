@@ -30,7 +30,8 @@ class ServingPoints:
 
     kind: "loop" (closed loop), "batch" (one batch, prompt and answers together) or "split" (prefill and
     decode on separate pools: `prefill_cell`, `prefill_workers`, `decode_workers`; `workers_known` is false
-    where the table leaves the counts blank and the usual number of decode workers is assumed). `reasons`:
+    where the table leaves the counts blank and the usual number of decode workers is assumed). `host_seconds`: what
+    the host spends on each request of a named task. `reasons`:
     why each other row is unsupported.
     """
 
@@ -48,6 +49,7 @@ class ServingPoints:
     kind: Any
     workers_known: Any
     framework: Any
+    host_seconds: Floats
     reasons: dict[int, str]
 
 
@@ -145,6 +147,7 @@ def serving_points(columns: Columns) -> ServingPoints:
         kind=np.array(["batch" if whole_batch and k[4].kind == "loop" else k[4].kind for k in kept], dtype=object),
         workers_known=np.array([k[4].workers_known for k in kept], dtype=bool),
         framework=np.array([f.lower() for f in text(columns, "framework")], dtype=object)[rows],
+        host_seconds=_task_host_seconds(columns)[rows],
         reasons=reasons,
     )
 
@@ -160,6 +163,13 @@ def _task_prompts(columns: Columns) -> Floats:
     `task_prompt_tokens`)."""
     known = calibration("task_prompt_tokens")
     return np.array([float(known.get(t, known["other"])) for t in text(columns, "task")])
+
+
+def _task_host_seconds(columns: Columns) -> Floats:
+    """Seconds that the host spends on each request, one after the other (pictures and videos take most): 0 where no
+    task is named."""
+    known = calibration("task_host_seconds")
+    return np.array([float(known.get(t, 0.0)) for t in text(columns, "task")])
 
 
 @dataclass(frozen=True)
