@@ -4,13 +4,18 @@
 >>> law = fit_law(Runs.read("runs.csv"), "chinchilla")
 """
 
+from planner.fitting.approaches import Approach, Approaches, compare_approaches
 from planner.fitting.document import from_document, to_document
-from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence, fit_law
+from planner.fitting.envelope import fit_envelope
+from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence, fit_law, observed_as
+from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.observations import Observations, columns_of_variables, observe
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 
 __all__ = [
+    "Approach",
+    "Approaches",
     "ComputeOptimalExponent",
     "Estimate",
     "FittedLaw",
@@ -19,8 +24,12 @@ __all__ = [
     "SearchEvidence",
     "chosen_rows",
     "columns_of_variables",
+    "compare_approaches",
+    "fit_envelope",
+    "fit_isoflop",
     "fit_law",
     "from_document",
     "observe",
+    "observed_as",
     "to_document",
 ]

@@ -27,7 +27,9 @@ from planner.fitting.observations import DERIVED, Observations, observe
 from planner.fitting.problem import Problem
 from planner.fitting.projection import screen
 from planner.fitting.runs import Runs
+from planner.laws.allocation_line import AllocationLine, Envelope
 from planner.laws.caution import Caution
+from planner.laws.chinchilla import Chinchilla
 from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE
 from planner.laws.form import Form
 from planner.laws.forms import form_class
@@ -103,6 +105,9 @@ def fit_law(
     Raises InvalidInput, UnknownName and NotIdentified (see `planner.fitting.observations`).
     """
     kind = form_class(form)
+    if issubclass(kind, AllocationLine):
+        require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
+        return _allocation(kind, runs, name, bootstrap, seed, where, mapping, fixed, group)
     held = _fixed(kind, fixed)
     require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
     free = len(kind.coefficients) - len(held)
@@ -128,11 +133,11 @@ def fit_law(
         residual_log_sd=checked.residual_log_sd,
         relative_error_source="residuals of the fitted runs",
         provenance=Provenance(
-            "fitted", "", runs.sha256, len(seen.losses), seen.rows_dropped, seed, options, _versions()
+            "fitted", "", runs.sha256, len(seen.losses), seen.rows_dropped, seed, options, package_versions()
         ),
         counting=seen.counting,
         compute_model=ACTIVE_EXPERTS if seen.counting == "active" else SIMPLE,
-        training_range=_ranges(seen),
+        training_range=data_ranges(seen),
         citation=kind.citation,
         draws=draws,
         residuals=np.sort(problem.residuals(theta[None])[0]),
@@ -146,6 +151,33 @@ def fit_law(
         warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
         + cautions(problem, theta, checked, limits),
     )
+
+
+def observed_as(kind: type[Form]) -> type[Form]:
+    """The form whose variables the runs must have for a fit of `kind`."""
+    return Chinchilla if issubclass(kind, AllocationLine) else kind
+
+
+def _allocation(
+    kind: type[AllocationLine],
+    runs: Runs,
+    name: str | None,
+    bootstrap: int,
+    seed: int,
+    where: str | None,
+    mapping: Mapping[str, str] | None,
+    fixed: Mapping[str, float] | None,
+    group: str | None,
+) -> FittedLaw:
+    """Approaches 1 and 2, which read the best models off the runs and fit no loss."""
+    from planner.fitting.envelope import fit_envelope  # late: both build on what this module defines
+    from planner.fitting.isoflop import fit_isoflop
+
+    if fixed:
+        raise InvalidInput(Violation("fixed", ", ".join(fixed), f"none: {kind.form_name} has no coefficients to hold"))
+    if kind is Envelope:
+        return fit_envelope(runs, name=name, bootstrap=bootstrap, seed=seed, where=where, mapping=mapping, group=group)
+    return fit_isoflop(runs, name=name, bootstrap=bootstrap, seed=seed, where=where, mapping=mapping)
 
 
 def _fixed(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, float]:
@@ -236,12 +268,12 @@ def _exponent(best: Form, draws: Array | None) -> ComputeOptimalExponent | None:
     return ComputeOptimalExponent(parameters, tokens)
 
 
-def _ranges(seen: Observations) -> Mapping[str, Span]:
+def data_ranges(seen: Observations) -> Mapping[str, Span]:
     arrays = {**seen.variables, "training_flops": seen.training_flops}
     return frozen_spans({k: (float(v.min()), float(v.max())) for k, v in arrays.items() if np.all(np.isfinite(v))})
 
 
-def _versions() -> Mapping[str, str]:
+def package_versions() -> Mapping[str, str]:
     try:
         own = version("apportion-server")
     except PackageNotFoundError:  # run from a checkout

@@ -87,7 +87,8 @@ def check_fit(serialised: bytes) -> Parts:
     with problems.named_after(_FIT_FIELDS):
         if request.group_column:
             runs.column(request.group_column)
-        fitting.observe(runs, form_class(request.form), where=options["where"], mapping=options["mapping"])
+        kind = fitting.observed_as(form_class(request.form))
+        fitting.observe(runs, kind, where=options["where"], mapping=options["mapping"])
     return (b"",)
 
 

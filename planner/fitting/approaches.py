@@ -1,0 +1,92 @@
+"""The three approaches of Hoffmann et al. 2022 (2203.15556) side by side on the same runs, and what they disagree on.
+
+Each reads the compute-optimal exponent off the runs in another way and errs in another: the envelope by the winner's
+curse, the parabolas by the width of their grid, the parametric law by its form. What is left between them once each
+says its own bias is uncertainty of the method, which no bootstrap of one shows: the pooled interval takes it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.errors import NotIdentified
+from planner.fitting.envelope import fit_envelope
+from planner.fitting.fit import LEVEL, Estimate, FittedLaw, fit_law
+from planner.fitting.isoflop import fit_isoflop
+from planner.fitting.runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class Approach:
+    """One approach: its law and exponent, or why the runs do not allow it."""
+
+    name: str
+    law: FittedLaw | None
+    exponent: Estimate | None
+    caveat: str
+
+
+@dataclass(frozen=True, eq=False)
+class Approaches:
+    """All approaches, the spread of their exponents, and the interval over the pooled draws of all."""
+
+    approaches: tuple[Approach, ...]
+    disagreement: float  # largest less smallest exponent
+    pooled: Estimate
+
+
+def compare_approaches(
+    runs: Runs,
+    *,
+    bootstrap: int = 300,
+    seed: int = 0,
+    where: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    group: str | None = None,
+) -> Approaches:
+    """Envelope, isoFLOP and parametric exponent of the same runs. Raises what the parametric fit raises."""
+    common = {"bootstrap": bootstrap, "seed": seed, "where": where, "mapping": mapping}
+    found = (
+        _tried("envelope", lambda: fit_envelope(runs, **common, group=group)),  # type: ignore[arg-type]
+        _tried("isoflop", lambda: fit_isoflop(runs, **common)),  # type: ignore[arg-type]
+        _of("parametric", fit_law(runs, "chinchilla", **common, group=group)),  # type: ignore[arg-type]
+    )
+    known = [a for a in found if a.exponent is not None and a.law is not None]
+    values = [a.exponent.value for a in known if a.exponent is not None]
+    columns = [_draws(a.law) for a in known if a.law is not None]
+    size = min((len(c) for c in columns), default=0)
+    middle = float(np.mean(values))
+    if size < 2:
+        return Approaches(found, max(values) - min(values), Estimate(middle, min(values), max(values), float("nan")))
+    pool = np.concatenate([c[:size] for c in columns])
+    tail = 0.5 * (1.0 - LEVEL)
+    low, high = np.quantile(pool, [tail, 1.0 - tail])
+    return Approaches(
+        found,
+        max(values) - min(values),
+        Estimate(middle, float(low), float(high), float(np.std(pool, ddof=1))),
+    )
+
+
+def _draws(law: FittedLaw) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    cloud = law.cloud()
+    exponents = None if cloud is None else cloud.compute_optimal_exponents()
+    return np.zeros(0) if exponents is None else np.asarray(exponents[0], float).reshape(-1)
+
+
+def _tried(name: str, fit: Callable[[], FittedLaw]) -> Approach:
+    try:
+        return _of(name, fit())
+    except NotIdentified as error:
+        return Approach(name, None, None, error.message)
+
+
+def _of(name: str, law: FittedLaw) -> Approach:
+    exponent = law.compute_optimal_exponent
+    caveat = next((w.sentence for w in law.warnings if w.code == "METHOD_BIAS"), "")
+    if name == "parametric":
+        caveat = "rests on the form E + A N^-alpha + B D^-beta holding at all runs"
+    return Approach(name, law, None if exponent is None else exponent.parameters, caveat)
