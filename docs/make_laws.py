@@ -42,16 +42,25 @@ def number(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def formula(form: type[Form]) -> str:
+    """What the form computes, as its docstring says."""
+    return first_sentence(form.loss.__doc__).rstrip(".")
+
+
 def form_section(form: type[Form]) -> str:
     variables = ", ".join(f"`{name}`" for name in form.variables)
+    enumerated = ", ".join(f"`{name}`" for name in form.enumerated)
     rows = [f"| `{c.name}` | {number(c.lower)} to {number(c.upper)} | {c.unit or 'none'} |" for c in form.coefficients]
+    known = [law for law in laws() if type(law.form) is form]
     return "\n".join(
         [
             f"### `{form.form_name}`",
             "",
-            first_sentence(sys.modules[form.__module__].__doc__),
+            f"{first_sentence(form.__doc__)}",
             "",
-            f"- variables: {variables}",
+            f"    {formula(form)}",
+            "",
+            f"- variables: {variables}" + (f"; enumerated in a plan: {enumerated}" if enumerated else ""),
             f"- for the optimiser: {form.optimisation_class.value}",
             f"- source: {form.citation}",
             "",
@@ -59,40 +68,53 @@ def form_section(form: type[Form]) -> str:
             "|---|---|---|",
             *rows,
             "",
+            *(law_table(known) if known else ["No published coefficients: to be fitted to your own runs.", ""]),
         ]
     )
 
 
-def law_section(law: Law) -> str:
+def law_table(known: list[Law]) -> list[str]:
+    """The published laws of one form."""
+    return [
+        "| law | grade | coefficients | range of its runs | of | source and notes |",
+        "|---|---|---|---|---|---|",
+        *(law_row(law) for law in known),
+        "",
+    ]
+
+
+def law_row(law: Law) -> str:
     coefficients = ", ".join(
         f"`{c.name}` {number(float(v))}" for c, v in zip(law.form.coefficients, law.form.vector(), strict=True)
     )
     spans = "; ".join(f"`{name}` {number(s.lower)} to {number(s.upper)}" for name, s in law.training_range.items())
-    bad = ", *known bad*" if law.known_bad else ""
-    draws = f"{len(law.draws)} joint draws" if law.draws is not None else "no joint draws known"
-    lines = [
-        f"### `{law.name}`",
-        "",
-        f"- form `{law.form.form_name}`, grade {law.grade}{bad}, {draws}",
-        f"- coefficients: {coefficients}",
-        f"- counts parameters as: {law.counting.replace('_', '-')}; compute model `{law.compute_model.name}`",
-        f"- corpus: {law.corpus}",
-        f"- range of its runs: {spans or 'not stated'}",
-        f"- source: {law.citation}",
+    grade = f"{law.grade}, *known bad*" if law.known_bad else law.grade
+    draws = f"; {len(law.draws)} joint draws" if law.draws is not None else ""
+    about = law.corpus if law.metric == "loss" else f"{law.metric}; {law.corpus}"
+    if "parameter_count" in law.form.variables:
+        about += f"; {law.counting.replace('_', '-')} parameters, compute `{law.compute_model.name}`"
+    source = f"{law.citation}. {law.notes}" if law.notes else law.citation
+    return f"| `{law.name}` | {grade}{draws} | {coefficients} | {spans or 'not stated'} | {about} | {source} |"
+
+
+def overview() -> str:
+    """All forms in one table."""
+    rows = [
+        f"| [`{form.form_name}`](#{form.form_name}) | {', '.join(form.variables)} | {form.optimisation_class.value} "
+        f"| {', '.join(sorted({law.grade for law in laws() if type(law.form) is form})) or 'to be fitted'} |"
+        for form in FORMS
     ]
-    if law.notes:
-        lines.append(f"- note: {law.notes}")
-    return "\n".join([*lines, ""])
+    return "\n".join(["| form | variables | for the optimiser | grades of its laws |", "|---|---|---|---|", *rows, ""])
 
 
 def page() -> str:
     """The whole page."""
     parts = [
         HEAD,
-        "## Forms\n",
+        "## All forms\n",
+        overview(),
+        "## Forms and their published laws\n",
         *(form_section(f) for f in FORMS),
-        "## Published laws\n",
-        *(law_section(x) for x in laws()),
     ]
     return "\n".join(parts).rstrip() + "\n"
 

@@ -6,6 +6,7 @@ exponents) centred on the published values, from the seed in the table, hence th
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -26,7 +27,9 @@ from planner.laws.law import DRIFT_PER_DECADE, Law, Provenance, frozen_spans
 def laws() -> tuple[Law, ...]:
     """All published laws, in the order of the table."""
     table = tomllib.loads(files("planner.laws").joinpath("published.toml").read_text("utf-8"))
-    return tuple(_law(name, row) for name, row in table["laws"].items())
+    rows = table["laws"]
+    whole = {name: {**table["defaults"], **rows.get(row.get("like", ""), {}), **row} for name, row in rows.items()}
+    return tuple(_law(name, row) for name, row in whole.items())
 
 
 def law(name: str) -> Law:
@@ -61,9 +64,14 @@ def _law(name: str, row: Mapping[str, Any]) -> Law:
 
 
 def _value(entry: Any) -> float:
-    """A coefficient: a number, or [base, power] or [base, power, unit] for (base × unit)^power."""
+    """A coefficient: a number, [base, power] or [base, power, unit] for (base × unit)^power, or a product of such.
+
+    That keeps the numbers of papers that write (x/x_c)^-α, or compute in units of their own, as they were printed.
+    """
     if not isinstance(entry, list):
         return float(entry)
+    if isinstance(entry[0], list):
+        return math.prod(_value(factor) for factor in entry)
     base, power, *unit = entry
     return float((float(base) * (convention(unit[0]) if unit else 1.0)) ** float(power))
 

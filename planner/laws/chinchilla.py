@@ -43,11 +43,11 @@ class Chinchilla(Form):
 
     def loss(self, **variables: Any) -> Any:
         """E + A N^-alpha + B D^-beta; N = parameter_count, D = token_count."""
-        n, d = variables["parameter_count"], variables["token_count"]
+        n, d = self.read(variables)
         return self.E + self.A * n**-self.alpha + self.B * d**-self.beta
 
     def loss_terms(self, **variables: Any) -> LossTerms:
-        n, d = variables["parameter_count"], variables["token_count"]
+        n, d = self.read(variables)
         return LossTerms(self.A * n**-self.alpha, self.B * d**-self.beta, self.E)
 
     def parameter_exponent(self) -> Coef:

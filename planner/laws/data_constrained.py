@@ -89,10 +89,10 @@ class DataConstrained(Form):
         return self.base.loss_terms(parameter_count=n, token_count=d)
 
     def _effective(self, variables: dict[str, Any]) -> tuple[Any, Any]:
-        tokens = variables["token_count"]
-        unique = np.minimum(variables["unique_token_count"], tokens)
+        parameters, tokens, unique_tokens = self.read(variables)
+        unique = np.minimum(unique_tokens, tokens)
         return (
-            self.effective_parameters(variables["parameter_count"], unique),
+            self.effective_parameters(parameters, unique),
             self.effective_tokens(tokens, unique),
         )
 

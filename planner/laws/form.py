@@ -173,6 +173,18 @@ class Form(ABC):
         return tuple(c.name for c in cls.coefficients)
 
 
+def scale(name: str, unit: str = "", search: tuple[float, float] = (1.0, 1e6), *, linear: bool = True) -> Coefficient:
+    """A positive factor of a term, of any size; `linear` if the loss is linear in it."""
+    return Coefficient(name, 1e-12, 1e40, search, unit, logarithmic=True, linear=linear)
+
+
+def exponent(name: str, search: tuple[float, float] = (0.03, 1.5), limit: float = 5.0) -> Coefficient:
+    """A power: positive if its search range is, of either sign if that straddles zero."""
+    lower = -limit if search[0] < 0 else 1e-3
+    upper = limit if search[1] > 0 else -1e-3
+    return Coefficient(name, lower, upper, search)
+
+
 def coefficient(specs: Iterable[Coefficient], name: str) -> Coefficient:
     """The specification called `name`."""
     return next(c for c in specs if c.name == name)

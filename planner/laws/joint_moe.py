@@ -37,6 +37,7 @@ class JointMoE(Form):
     variables: ClassVar[tuple[str, ...]] = ("parameter_count", "token_count", "expert_count")
     citation: ClassVar[str] = "Ludziejewski et al. 2025, Joint MoE Scaling Laws, arXiv 2502.05172"
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.ENUMERATED
+    enumerated: ClassVar[tuple[str, ...]] = ("expert_count",)
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         Coefficient("a", 1e-8, 1e20, (1.0, 1e4), "nats/token × parameters^-alpha", logarithmic=True, linear=True),
         Coefficient("b", 1e-8, 1e20, (1.0, 1e4), "nats/token × tokens^-beta", logarithmic=True, linear=True),
@@ -53,8 +54,7 @@ class JointMoE(Form):
 
     def effective_expert_count(self, expert_count: Any) -> Any:
         """Ê: E_start for one expert, saturating at E_max."""
-        offset = 1.0 / (1.0 / self.E_start - 1.0 / self.E_max)
-        return 1.0 / (1.0 / (expert_count - 1.0 + offset) + 1.0 / self.E_max)
+        return saturated_experts(expert_count, self.E_start, self.E_max)
 
     def at_expert_count(self, expert_count: Any) -> Chinchilla:
         """The Chinchilla law, in active parameters and tokens, of models with `expert_count` experts."""
@@ -70,9 +70,15 @@ class JointMoE(Form):
 
     def loss(self, **variables: Any) -> Any:
         """Loss at parameter_count (active), token_count and expert_count."""
-        law = self.at_expert_count(variables["expert_count"])
-        return law.loss(parameter_count=variables["parameter_count"], token_count=variables["token_count"])
+        n, d, experts = self.read(variables)
+        return self.at_expert_count(experts).loss(parameter_count=n, token_count=d)
 
     def loss_terms(self, **variables: Any) -> LossTerms:
-        law = self.at_expert_count(variables["expert_count"])
-        return law.loss_terms(parameter_count=variables["parameter_count"], token_count=variables["token_count"])
+        n, d, experts = self.read(variables)
+        return self.at_expert_count(experts).loss_terms(parameter_count=n, token_count=d)
+
+
+def saturated_experts(expert_count: Any, start: Any, most: Any) -> Any:
+    """1 / (1/(E - 1 + (1/start - 1/most)^-1) + 1/most): `start` for one expert, `most` for endlessly many."""
+    offset = 1.0 / (1.0 / start - 1.0 / most)
+    return 1.0 / (1.0 / (expert_count - 1.0 + offset) + 1.0 / most)

@@ -38,7 +38,7 @@ class Kaplan(Form):
 
     def loss(self, **variables: Any) -> Any:
         """[(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D; N = parameter_count, D = token_count."""
-        n, d = variables["parameter_count"], variables["token_count"]
+        n, d = self.read(variables)
         return ((self.N_c / n) ** (self.alpha_N / self.alpha_D) + self.D_c / d) ** self.alpha_D
 
     def parameter_exponent(self) -> Coef:

@@ -12,6 +12,7 @@ from planner.fitting.objective import Huber
 from planner.fitting.problem import Problem
 from planner.laws import Law, laws
 
+DENSE = {"chinchilla", "kaplan", "data-constrained", "joint-moe"}
 NUMBERS = st.floats(0.2, 3.0)
 
 
@@ -51,6 +52,18 @@ def test_the_smaller_of_two_brings_its_own_derivatives() -> None:
     assert np.maximum(a, b).gradient[1].tolist() == [1.0]
 
 
+@given(x=st.floats(-40.0, 40.0), y=st.floats(-40.0, 40.0))
+def test_the_logarithm_of_a_sum_of_exponentials_has_shares_as_derivatives(x: float, y: float) -> None:
+    a, b = seeds(x, y)
+    z = np.logaddexp(a, b) + np.log1p(np.exp(-np.logaddexp(a, 0.0)))
+    share = 1 / (1 + np.exp(y - x))
+    soft = np.logaddexp(x, 0.0)
+    inner = -1 / (1 + np.exp(soft)) / (1 + np.exp(-x))
+    assert z.gradient[0] == pytest.approx(share + inner, abs=1e-12)
+    assert z.gradient[1] == pytest.approx(1 - share, abs=1e-12)
+    assert z.hessian[0, 1] == pytest.approx(-share * (1 - share), abs=1e-12)
+
+
 def test_numpy_arrays_on_the_left_work_like_numbers() -> None:
     a, _ = seeds(2.0, 3.0)
     left = np.array([1.0, 4.0])
@@ -63,7 +76,7 @@ def test_numpy_arrays_on_the_left_work_like_numbers() -> None:
         np.sin(a)
 
 
-@pytest.mark.parametrize("entry", laws(), ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", [law for law in laws() if law.form.form_name in DENSE], ids=lambda e: e.name)
 def test_gradient_and_hessian_of_the_objective_equal_difference_quotients(entry: Law) -> None:
     generator = np.random.default_rng(5)
     rows = 30

@@ -1,0 +1,77 @@
+"""From loss to tasks: Err = ε - k e^{-γL}, the second stage of a two-stage law, and a sparse auto-encoder's loss.
+
+Gadre et al. 2024 (2403.08540): average top-1 error over many tasks as a function of the loss on text; monotone, so a
+target error is a bound on the loss. Gao et al. 2024 (2406.04093): loss of a sparse auto-encoder in its latents and
+active latents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from planner.laws.form import Array, Coef, Coefficient, Form, OptimisationClass, exponent, scale
+
+
+@dataclass(frozen=True)
+class DownstreamError(Form):
+    """Average task error of a model by its loss."""
+
+    eps: Coef
+    k: Coef
+    gamma: Coef
+
+    form_name: ClassVar[str] = "downstream-error"
+    variables: ClassVar[tuple[str, ...]] = ("reached_loss",)
+    citation: ClassVar[str] = "Gadre et al. 2024, Language models scale reliably with over-training, arXiv 2403.08540"
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
+    coefficients: ClassVar[tuple[Coefficient, ...]] = (
+        scale("eps", "error", (0.3, 1.0)),
+        scale("k", "error", (0.1, 10.0)),
+        exponent("gamma", (0.2, 3.0), limit=20.0),
+    )
+
+    def loss_for_error(self, error: Any) -> Array:
+        """The loss that gives this error: ln(k/(eps - error))/gamma; NaN at eps and above."""
+        room = np.asarray(self.eps - np.asarray(error, float))
+        with np.errstate(all="ignore"):
+            return np.where(room > 0, np.log(self.k / np.maximum(room, 1e-300)) / self.gamma, np.nan)
+
+    def loss(self, **variables: Any) -> Any:
+        """eps - k exp(-gamma L); L = reached_loss. Error."""
+        (loss,) = self.read(variables)
+        return self.eps - self.k * np.exp(-1.0 * self.gamma * loss)
+
+
+@dataclass(frozen=True)
+class AutoEncoder(Form):
+    """Normalised loss of a sparse auto-encoder with n latents, k of them active."""
+
+    a: Coef
+    b_k: Coef
+    b_n: Coef
+    g: Coef
+    z: Coef
+    e: Coef
+
+    form_name: ClassVar[str] = "sparse-autoencoder"
+    variables: ClassVar[tuple[str, ...]] = ("latent_count", "active_latent_count")
+    enumerated: ClassVar[tuple[str, ...]] = ("active_latent_count",)
+    citation: ClassVar[str] = "Gao et al. 2024, Scaling and evaluating sparse autoencoders, arXiv 2406.04093"
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.ENUMERATED
+    coefficients: ClassVar[tuple[Coefficient, ...]] = (
+        Coefficient("a", -20.0, 20.0, (-2.0, 2.0)),
+        Coefficient("b_k", -5.0, 5.0, (-0.2, 0.5)),
+        Coefficient("b_n", -5.0, 5.0, (-0.3, 0.1)),
+        Coefficient("g", -1.0, 1.0, (-0.05, 0.02)),
+        Coefficient("z", -20.0, 20.0, (-3.0, 0.0)),
+        Coefficient("e", -5.0, 5.0, (-0.3, 0.0)),
+    )
+
+    def loss(self, **variables: Any) -> Any:
+        """exp(a + b_k ln k + g ln k ln n + b_n ln n) + exp(z + e ln k); n = latent_count, k = active_latent_count."""
+        n, k = self.read(variables)
+        log_k = np.log(k)
+        return np.exp(self.a + self.b_k * log_k) * n ** (self.b_n + self.g * log_k) + np.exp(self.z + self.e * log_k)

@@ -1,0 +1,106 @@
+"""Pruning: iterative magnitude pruning with its depth-width-density invariant, and training again after pruning.
+
+Rosenfeld et al. 2021 (2006.10621): ε = ε_np [(m² + p² r²)/(m² + p²)]^{g/2}, r = (ε_up/ε_np)^{1/g}, in the invariant m
+= depth^φ width^ψ density. Falling in m, so the density that reaches an error is in closed form; the best small
+network is a large one pruned past its plateau. Chen et al. 2024 (2411.10272, P2): loss after pruning and D tokens of
+more training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from planner.laws.form import Array, Coef, Coefficient, Form, OptimisationClass, exponent, scale
+
+
+@dataclass(frozen=True)
+class MagnitudePruning(Form):
+    """Error of networks pruned iteratively by magnitude; `p` is in units of the invariant."""
+
+    e_up: Coef
+    g: Coef
+    p: Coef
+    phi: Coef
+    psi: Coef
+
+    form_name: ClassVar[str] = "magnitude-pruning"
+    variables: ClassVar[tuple[str, ...]] = ("dense_error", "depth_scale", "width_scale", "density")
+    citation: ClassVar[str] = "Rosenfeld et al. 2021, On the Predictability of Pruning Across Scales, arXiv 2006.10621"
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
+    coefficients: ClassVar[tuple[Coefficient, ...]] = (
+        Coefficient("e_up", 0.01, 1.0, (0.3, 1.0), "error", logarithmic=True),
+        Coefficient("g", 0.01, 20.0, (0.3, 3.0), logarithmic=True),
+        Coefficient("p", 1e-9, 1e9, (1e-3, 10.0), logarithmic=True),
+        Coefficient("phi", -5.0, 5.0, (0.2, 2.0)),
+        Coefficient("psi", -5.0, 5.0, (0.2, 2.5)),
+    )
+
+    def invariant(self, depth_scale: Any, width_scale: Any, density: Any) -> Any:
+        """m = depth^phi width^psi density: networks of the same m err alike."""
+        return depth_scale**self.phi * width_scale**self.psi * density
+
+    def error_at(self, dense_error: Any, invariant: Any) -> Any:
+        """Error at a value of the invariant."""
+        level = self.p * self.p * (self.e_up / dense_error) ** (2.0 / self.g)
+        square = invariant * invariant
+        return dense_error * ((square + level) / (square + self.p * self.p)) ** (0.5 * self.g)
+
+    def invariant_for_error(self, dense_error: Any, error: Any) -> Array:
+        """The invariant at which `error` is reached; NaN outside (dense_error, e_up)."""
+        quotient = (np.asarray(error, float) / dense_error) ** (2.0 / self.g)
+        plateau = (self.e_up / dense_error) ** (2.0 / self.g)
+        with np.errstate(all="ignore"):
+            found = self.p * np.sqrt((plateau - quotient) / (quotient - 1.0))
+        return np.asarray(np.where((quotient > 1.0) & (quotient < plateau), found, np.nan), float)
+
+    def density_for_error(self, dense_error: Any, depth_scale: Any, width_scale: Any, error: Any) -> Array:
+        """The density at which a network of this depth and width reaches `error`; above 1 it never does."""
+        return np.asarray(
+            self.invariant_for_error(dense_error, error) / (depth_scale**self.phi * width_scale**self.psi), float
+        )
+
+    def loss(self, **variables: Any) -> Any:
+        """e ((m^2 + p^2 r^2) / (m^2 + p^2))^(g/2), r = (e_up/e)^(1/g), m = depth^phi width^psi density.
+
+        e = dense_error.
+        """
+        dense_error, depth, width, density = self.read(variables)
+        return self.error_at(dense_error, self.invariant(depth, width, density))
+
+
+@dataclass(frozen=True)
+class TrainedAfterPruning(Form):
+    """Loss of a pruned model after D more tokens. The sign of gamma is free: loss rises with the pruning rate."""
+
+    N_C: Coef
+    D_C: Coef
+    E: Coef
+    alpha: Coef
+    beta: Coef
+    gamma: Coef
+    delta: Coef
+
+    form_name: ClassVar[str] = "trained-after-pruning"
+    variables: ClassVar[tuple[str, ...]] = ("dense_loss", "pruning_rate", "parameter_count", "token_count")
+    citation: ClassVar[str] = (
+        "Chen et al. 2024, P2 Law: Scaling Law for Post-Training After Model Pruning, arXiv 2411.10272"
+    )
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.POSYNOMIAL
+    coefficients: ClassVar[tuple[Coefficient, ...]] = (
+        scale("N_C", "nats/token × parameters^(alpha+delta)", (0.1, 1e6)),
+        scale("D_C", "nats/token × parameters^delta × tokens^beta", (0.1, 1e6)),
+        scale("E", "nats/token × parameters^delta", (1e-3, 10.0)),
+        exponent("alpha", (0.05, 0.8)),
+        exponent("beta", (0.05, 0.8)),
+        exponent("gamma", (-2.0, 2.0)),
+        exponent("delta", (-0.2, 0.5)),
+    )
+
+    def loss(self, **variables: Any) -> Any:
+        """L0 + rho^-gamma N^-delta (N_C N^-alpha + D_C D^-beta + E); L0 = dense_loss, rho = pruning_rate."""
+        dense_loss, rate, n, d = self.read(variables)
+        inner = self.N_C * n**-self.alpha + self.D_C * d**-self.beta + self.E
+        return dense_loss + inner * (rate**-self.gamma * n**-self.delta)

@@ -1,0 +1,305 @@
+"""Published laws against losses, optima and ratios computed independently from the papers' coefficients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from planner.fitting import Runs
+from planner.laws import Form, form_class, law
+
+
+def value(name: str, **variables: float) -> float:
+    return float(law(name).loss(**variables))
+
+
+def form(name: str) -> Any:
+    return law(name).form
+
+
+VALUES = [
+    ("krajewski-2024", {"parameter_count": 1e9, "token_count": 1e11, "granularity": 1.0}, 3.0776, 6e-5),
+    ("krajewski-2024", {"parameter_count": 1e9, "token_count": 1e11, "granularity": 8.0}, 2.9418, 6e-5),
+    ("krajewski-2024", {"parameter_count": 1e9, "token_count": 1e11, "granularity": 16.0}, 2.9226, 6e-5),
+    ("abnar-2025", {"parameter_count": 1e10, "token_count": 1e11, "active_expert_share": 1.0}, 2.1005, 6e-5),
+    ("abnar-2025", {"parameter_count": 1e10, "token_count": 1e11, "active_expert_share": 0.5}, 2.1019, 6e-5),
+    ("abnar-2025", {"parameter_count": 1e10, "token_count": 1e11, "active_expert_share": 0.1}, 2.1498, 6e-5),
+    ("abnar-2025", {"parameter_count": 1e10, "token_count": 1e11, "active_expert_share": 0.02}, 2.2629, 6e-5),
+    ("frantar-2023-t5", {"parameter_count": 1e8, "token_count": 1e10, "density": 1.0}, 1.9098, 6e-5),
+    ("frantar-2023-t5", {"parameter_count": 1e8, "token_count": 1e10, "density": 0.25}, 1.7933, 6e-5),
+    ("clark-2022-s-base", {"parameter_count": 1e9, "expert_count": 1.0}, 2.2846, 6e-5),
+    ("clark-2022-s-base", {"parameter_count": 1e9, "expert_count": 8.0}, 2.1915, 6e-5),
+    ("clark-2022-s-base", {"parameter_count": 1e9, "expert_count": 64.0}, 2.0858, 6e-5),
+    ("clark-2022-s-base", {"parameter_count": 1e9, "expert_count": 512.0}, 2.0145, 6e-5),
+    ("chen-2025-pile", {"parameter_count": 1.571e9, "stream_count": 1.0}, 1.9542, 6e-5),
+    ("chen-2025-pile", {"parameter_count": 1.571e9, "stream_count": 2.0}, 1.9275, 6e-5),
+    ("chen-2025-pile", {"parameter_count": 1.571e9, "stream_count": 4.0}, 1.9062, 1.1e-4),
+    ("chen-2025-pile", {"parameter_count": 1.571e9, "stream_count": 8.0}, 1.8887, 6e-5),
+    ("fang-2024", {"parameter_count": 5e7, "token_count": 5e5}, 0.0548, 6e-5),
+    ("zhai-2021-10-shot", {"scale": 1e2}, 0.2641, 6e-5),
+    ("zhai-2021-10-shot", {"scale": 1e4}, 0.1531, 6e-5),
+    ("zhai-2021-finetune", {"scale": 1e4}, 0.1004, 6e-5),
+    ("busbridge-2025-supervised", {"parameter_count": 1e9, "token_count": 2e10}, 2.3747, 6e-5),
+    ("busbridge-2025-supervised", {"parameter_count": 7e9, "token_count": 1.4e11}, 2.0188, 6e-5),
+    ("busbridge-2025", {"parameter_count": 1e9, "token_count": 2e10, "teacher_loss": 1.9}, 2.264, 6e-4),
+    ("busbridge-2025", {"parameter_count": 1e9, "token_count": 2e10, "teacher_loss": 2.1}, 2.293, 6e-4),
+    ("busbridge-2025", {"parameter_count": 1e9, "token_count": 2e10, "teacher_loss": 2.3}, 2.357, 6e-4),
+    ("busbridge-2025", {"parameter_count": 1e9, "token_count": 2e10, "teacher_loss": 2.6}, 2.601, 6e-4),
+    ("kaplan-2020-critical-batch", {"reached_loss": 3.0}, 1.12e6, 5e3),
+    ("kaplan-2020-critical-batch", {"reached_loss": 2.5}, 2.68e6, 6e3),
+    ("jones-2021-elo", {"training_flops": 1e12, "board_size": 9.0}, 510 * 12 - 430 * 9 - 4400, 1e-9),
+    ("jones-2021-elo", {"training_flops": 1e30, "board_size": 9.0}, -270 * 9 + 570, 1e-9),
+    ("xiong-2023-7b", {"context_length": 32768.0}, (25.4 / 32768.0) ** 0.45 + 1.56, 1e-9),
+    ("henighan-2020-video-compute", {"training_flops": 8.64e19}, 0.95 + 2.2e-5**0.14, 1e-9),
+    ("henighan-2020-language-optimum", {"training_flops": 8.64e19}, (1 / 3.3e-13) ** 0.73, 1e3),
+    ("kaplan-2020-model-size", {"training_flops": 8.64e19}, 1.3e9, 1.0),
+    (
+        "hernandez-2021-text",
+        {"finetuning_token_count": 1e6, "parameter_count": 1e8},
+        1.9e4 * 1e6**0.18 * 1e8**0.38,
+        1e-3,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "expected", "within"), VALUES, ids=[f"{v[0]}-{k}" for k, v in enumerate(VALUES)]
+)
+def test_published_laws_have_the_values_of_their_papers(
+    name: str, at: dict[str, float], expected: float, within: float
+) -> None:
+    assert value(name, **at) == pytest.approx(expected, abs=within)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "within"),
+    [
+        ("imagenet", 0.279, 6e-4),
+        ("cifar10", 0.048, 6e-4),
+        ("cifar100", 0.257, 6e-4),
+        ("dtd", 0.745, 2e-3),
+        ("aircraft", 0.657, 6e-4),
+        ("ucf101", 0.328, 6e-4),
+        ("ptb", 4.27, 6e-3),
+        ("wikitext-2", 4.36, 6e-3),
+        ("wikitext-103", 3.54, 6e-3),
+    ],
+)
+def test_error_surfaces_give_believable_errors_at_full_scale(name: str, error: float, within: float) -> None:
+    assert value(f"rosenfeld-2020-{name}", model_scale=1.0, data_scale=1.0) == pytest.approx(error, abs=within)
+
+
+def test_an_error_surface_is_bounded_by_its_inner_quantity() -> None:
+    surface = form("rosenfeld-2020-imagenet")
+    inner = surface.inner_for_loss(0.4)
+    assert surface.outer(inner) == pytest.approx(0.4, rel=1e-12)
+    assert np.isnan(surface.inner_for_loss(0.9995))
+
+
+@pytest.mark.parametrize(("name", "multiplier"), [("t5", 2.160), ("vit", 2.172)])
+def test_sparse_models_are_worth_more_than_their_parameters(name: str, multiplier: float) -> None:
+    sparse = form(f"frantar-2023-{name}")
+    assert sparse.dense_multiplier(0.25) == pytest.approx(multiplier, abs=6e-4)
+    assert sparse.dense_multiplier(1e-12) == pytest.approx({"t5": 3.65, "vit": 3.47}[name], abs=6e-3)
+
+
+def test_the_best_density_is_the_best_of_a_scan() -> None:
+    sparse, n, flops = form("frantar-2023-t5"), 1e8, 1e21
+    best = sparse.optimal_density(n, flops)
+    assert best == pytest.approx(0.2858, abs=6e-5)
+    grid = np.linspace(0.05, 1.0, 20001)
+    losses = sparse.loss(parameter_count=n, token_count=flops * grid / (6 * n), density=grid)
+    assert grid[np.argmin(losses)] == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.parametrize(("bits", "share"), [(16, 0.9975), (8, 0.950), (6, 0.894), (4, 0.776), (3, 0.674), (2, 0.527)])
+def test_weights_of_few_bits_leave_a_share_of_the_parameters(bits: int, share: float) -> None:
+    """Without offsets, as in the main text of the paper."""
+    plain = form_class("weight-precision")(
+        E=2.7648, A=4299.0, B=18060.0, alpha=0.4965, beta=0.4965, gamma=2.6745, k=1.0
+    )
+    full = plain.loss(parameter_count=1e9 * share, token_count=1e11, weight_bits=64.0)
+    assert plain.loss(parameter_count=1e9, token_count=1e11, weight_bits=float(bits)) == pytest.approx(full, abs=3e-4)
+
+
+@pytest.mark.parametrize(("bits", "added"), [(3, 0.112), (4, 0.0207), (6, 0.0007)])
+def test_quantizing_after_training_adds_loss_that_grows_with_data(bits: int, added: float) -> None:
+    post = form("kumar-2024-post")
+    assert post.degradation(1e9, 1e11, float(bits)) == pytest.approx(added, rel=0.01, abs=5e-5)
+    tokens = np.geomspace(1e9, 1e14, 200)
+    losses = post.loss(parameter_count=1e9, token_count=tokens, served_weight_bits=float(bits))
+    assert 0 < np.argmin(losses) < 199  # beyond a critical number of tokens more of them hurt
+
+
+def test_precisions_below_their_offset_are_ruinous_not_undefined() -> None:
+    kumar = form("kumar-2024")
+    at = {"parameter_count": 1e9, "token_count": 1e10, "weight_bits": 8.0, "cache_bits": 8.0}
+    losses = [kumar.loss(**at, activation_bits=float(bits)) for bits in (2, 4, 8, 16)]
+    assert losses[0] > 100
+    assert losses[1] > losses[2] > losses[3]
+
+
+@pytest.mark.parametrize(("name", "cut_off"), [("s-base", 1e12), ("rl-r", 3.2e10), ("hash", 2.2e11)])
+def test_the_cut_off_of_routing_follows_from_printed_digits(name: str, cut_off: float) -> None:
+    assert form(f"clark-2022-{name}").cut_off() == pytest.approx(cut_off, rel=0.05)
+
+
+# e_np .06, e_up .9, g 1.3, p .02
+@pytest.mark.parametrize(("invariant", "error"), [(1.0, 0.060985), (0.1, 0.133972), (0.02, 0.579319), (0.01, 0.780447)])
+def test_the_pruning_invariant_and_the_error_determine_each_other(invariant: float, error: float) -> None:
+    pruning: Any = form_class("magnitude-pruning")(e_up=0.9, g=1.3, p=0.02, phi=0.7, psi=1.4)
+    assert pruning.error_at(0.06, invariant) == pytest.approx(error, abs=6e-7)
+    assert pruning.invariant_for_error(0.06, pruning.error_at(0.06, invariant)) == pytest.approx(invariant, rel=1e-9)
+    density = pruning.density_for_error(0.06, 20.0, 0.5, error)
+    at = {"dense_error": 0.06, "depth_scale": 20.0, "width_scale": 0.5, "density": density}
+    assert pruning.loss(**at) == pytest.approx(error, rel=1e-5)
+    assert np.isnan(pruning.invariant_for_error(0.06, 0.05))
+    assert np.isnan(pruning.invariant_for_error(0.06, 0.95))
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("c4", 3.4), ("redpajama", 7.4), ("refinedweb", 5.9)])
+def test_five_runs_predict_losses_but_not_the_best_ratio_of_tokens(name: str, ratio: float) -> None:
+    tied = form(f"gadre-2024-{name}")
+    assert tied.tokens_per_parameter() == pytest.approx(ratio, abs=0.06)
+    n, d = tied.base.compute_optimal(1e21)
+    assert d / n == pytest.approx(tied.tokens_per_parameter(), rel=1e-9)
+
+
+def test_a_target_error_is_a_bound_on_the_loss() -> None:
+    error = form("gadre-2024-c4-error-46")
+    reached = error.loss_for_error(0.6)
+    assert error.loss(reached_loss=reached) == pytest.approx(0.6, rel=1e-12)
+    assert reached == pytest.approx(np.log(1.2885 / (0.7589 - 0.6)) / 0.9722, rel=1e-12)
+    assert np.isnan(error.loss_for_error(0.8))
+
+
+@pytest.mark.parametrize("flops", [1e18, 1e21, 1e24])
+def test_best_sizes_and_data_of_one_paper_make_up_the_compute(flops: float) -> None:
+    deepseek = value("deepseek-2024-model", training_flops=flops) * value("deepseek-2024-data", training_flops=flops)
+    assert deepseek == pytest.approx(flops, rel=2e-4)
+    diffusion = value("liang-2024-model", training_flops=flops) * value("liang-2024-data", training_flops=flops)
+    assert 6 * diffusion / flops == pytest.approx(1.009, abs=6e-4)
+
+
+def test_the_exponents_of_one_paper_give_five_answers() -> None:
+    sizes = [
+        value(f"porian-2024-{step}", training_flops=5.88e23) for step in ("kaplan", "head", "warmup", "cosine", "tuned")
+    ]
+    # 3T, 787B, 292B, 183B, 77B; the middle coefficients are known to two digits only
+    assert sizes == [pytest.approx(n, rel=0.12) for n in (3.0e12, 787e9, 292e9, 183e9, 77e9)]
+
+
+def test_more_steps_or_a_larger_batch() -> None:
+    trade: Any = form_class("batch-trade-off")(S_min=1e4, B_crit=1e6)
+    steps = trade.loss(batch_token_count=1e6)
+    assert steps == 2e4
+    assert (steps / 1e4 - 1) * (steps * 1e6 / (1e4 * 1e6) - 1) == pytest.approx(1.0)
+
+
+def test_two_ways_of_fine_tuning_cross_where_their_reducible_losses_are_equal() -> None:
+    full, lora = form("zhang-2024-ende-full"), form("zhang-2024-ende-lora")
+    tokens = full.crossover(lora, 4e9)
+    at = {"parameter_count": 4e9, "finetuning_token_count": tokens}
+    assert full.loss(**at) - full.E == pytest.approx(lora.loss(**at) - lora.E, rel=1e-9)
+
+
+def test_the_best_number_of_votes_is_the_best_of_a_scan() -> None:
+    votes: Any = form_class("votes")(s=0.7, p1=0.62, p2=0.4)
+    counts = np.arange(1.0, 400.0, 2.0)
+    accuracy = votes.loss(vote_count=counts)
+    best = counts[np.argmax(accuracy)]
+    assert votes.loss(vote_count=1.0) == pytest.approx(0.7 * 0.62 + 0.3 * 0.4)
+    assert votes.loss(vote_count=3.0) == pytest.approx(
+        sum(w * (p**3 + 3 * p**2 * (1 - p)) for w, p in ((0.7, 0.62), (0.3, 0.4)))
+    )
+    assert votes.best_vote_count() == pytest.approx(best, abs=2.0)
+
+
+def test_rewards_are_highest_at_the_best_distance() -> None:
+    grid = np.linspace(0.01, 40.0, 40001)
+    for kind, alpha, beta in (("reward-of-best-of-n", 0.4, 0.02), ("reward-of-rl", 0.6, 0.2)):
+        reward: Any = form_class(kind)(alpha=alpha, beta=beta)
+        assert reward.best_distance() == pytest.approx(grid[np.argmax(reward.loss(policy_distance=grid))], abs=2e-3)
+
+
+def test_the_best_shape_grows_with_compute_and_is_the_best_of_a_scan() -> None:
+    shape: Any = form_class("shape-dimension")(a=0.5, b=20.0, xi=3e4, e=0.1, p=0.5, q=0.9, r=0.3)
+    grid = np.geomspace(1.0, 1e7, 200001)
+    for flops in (1e18, 1e21):
+        losses = shape.loss(shape_dimension=grid, training_flops=flops)
+        assert shape.optimal_dimension(flops) == pytest.approx(grid[np.argmin(losses)], rel=1e-3)
+
+
+def test_data_seen_once_follows_a_power_and_repeats_are_worth_less() -> None:
+    curve: Any = form_class("data-utility")(a=1.4, d=0.2, b=-0.15, tau=3.0)
+    once = curve.loss(token_count=1e9, unique_token_count=1e9)
+    assert once == pytest.approx(1.4 * 1e4**-0.15 + 0.2)
+    fresh = curve.loss(token_count=2e9, unique_token_count=2e9)
+    again = curve.loss(token_count=2e9, unique_token_count=1e9)
+    assert fresh < again < once
+    assert again == pytest.approx((once - 0.2) * 2 ** (-0.15 * 2 ** (-1 / 3)) + 0.2)
+
+
+def test_repeated_data_may_make_larger_models_worse() -> None:
+    penalised: Any = form_class("overfitting")(
+        E=1.9, A=500.0, B=1500.0, P=0.02, alpha=0.35, beta=0.36, delta=0.8, kappa=0.5
+    )
+    sizes = np.geomspace(1e7, 1e12, 100)
+    once = penalised.loss(parameter_count=sizes, unique_token_count=1e9, epoch_count=1.0)
+    often = penalised.loss(parameter_count=sizes, unique_token_count=1e9, epoch_count=30.0)
+    assert np.all(np.diff(once) < 0)
+    assert 0 < np.argmin(often) < 99
+
+
+def test_m4_solves_the_equation_that_defines_it() -> None:
+    curve: Any = form_class("m4")(floor=0.1, e0=0.8, a=0.7, b=30.0, c=-0.5)
+    x = np.geomspace(1.0, 1e9, 50)
+    above = curve.loss(scale=x) - 0.1
+    assert above / (0.8 - above) ** 0.7 == pytest.approx(30.0 * x**-0.5, rel=1e-9)
+    assert curve.scale_for(curve.loss(scale=1e4)) == pytest.approx(1e4, rel=1e-9)
+
+
+def test_a_broken_power_law_has_its_slopes_on_both_sides() -> None:
+    curve: Form = form_class("broken-1")(a=1e-12, b=3.0, c0=0.1, c1=0.5, d1=1e4, f1=0.3)
+    for low, slope in ((1e-8, -0.1), (1e15, -0.6)):
+        ends = curve.loss(scale=np.array([low, 10 * low]))
+        assert np.log10(ends[1] / ends[0]) == pytest.approx(slope, abs=1e-3)
+
+
+def test_modalities_help_each_other_from_a_size_on() -> None:
+    both: Any = form_class("bimodal")(
+        *(2.4, 490.0, 1990.0, 0.3, 0.32, 3.0, 154.0, 205.0, 0.31, 0.24), *(0.4, 40.0, 60.0, 0.25, 0.2)
+    )
+    size = both.synergy_parameters(2e12, 1e12)
+    assert both.interaction(size, 2e12, 1e12) == pytest.approx(0.0, abs=1e-12)
+    assert both.interaction(10 * size, 2e12, 1e12) < 0
+    assert np.isinf(both.synergy_parameters(1e6, 1e6))
+
+
+def test_intrinsic_performance_is_the_least_compute_up_to_a_constant() -> None:
+    agent: Any = form_class("intrinsic-performance")(N_c=2.0, E_c=5.0, alpha_N=0.5, alpha_E=0.6)
+    best = []
+    for product in (1e12, 1e14):
+        sizes = np.geomspace(1e2, 1e11, 100001)
+        best.append(np.max(agent.loss(parameter_count=sizes, interaction_count=product / sizes)))
+    assert best[1] / best[0] == pytest.approx(100.0, rel=1e-6)
+
+
+def test_the_vocabulary_law_fits_the_losses_it_was_fitted_to(shared_data: Path) -> None:
+    """The authors' fit evaluates fertility at the vocabulary in thousands; R2 is 0.97 so and 0.04 otherwise."""
+    runs = Runs.read(shared_data / "runs" / "vocab_scaling.csv")
+    columns = {k: c.numbers for k, c in runs.columns.items()}
+    dear = columns["C"] > 2.18e17
+    predicted = law("tao-2024").loss(
+        parameter_count=columns["N_nonvocab"][dear],
+        vocabulary_size=columns["vocab_size"][dear],
+        embedding_width=columns["embed_dim"][dear],
+        character_count=columns["D_characters"][dear],
+    )
+    observed = columns["loss_unigram_normalised"][dear]
+    error = predicted - observed
+    assert 1 - np.mean(error**2) / np.var(observed) == pytest.approx(0.9716, abs=1e-3)
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(law("tao-2024").residual_log_sd, rel=0.1)
