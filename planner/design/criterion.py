@@ -1,0 +1,118 @@
+"""How much regret a set of runs leaves: the linearised variance of the decision, averaged over draws of the law.
+
+About each draw θ_d the coefficients' covariance after a design is Σ_d = (P_d + Σ_i w_i J_i J_iᵀ / σ²)^-1, and the
+expected regret ½ tr(G_d Σ_d G_dᵀ), where the rows of G_d say how the decision's loss bends with the coefficients. This
+is c-, V- or I-optimality according to G (Pukelsheim 1993, ch. 2-3; Chaloner & Verdinelli 1995), convex in w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """`runs` (draws, candidates, free): gradients over the noise's standard deviation, so that a run adds J Jᵀ;
+    `aims` (draws, aims, free): the decision's gradients; `precision` (draws, free, free): what is known already."""
+
+    runs: Array
+    aims: Array
+    precision: Array
+
+    def covariance(self, weights: Array) -> Array:
+        """Σ (draws, free, free) after the candidates were bought `weights` (candidates,) times."""
+        chosen = np.flatnonzero(weights)
+        rows = self.runs[:, chosen]
+        return _inverse(self.precision + (rows * weights[chosen, None]).transpose(0, 2, 1) @ rows)
+
+    def regret(self, weights: Array) -> float:
+        """Expected regret that the design leaves, in the units of the aims squared."""
+        return self.left(self.covariance(weights))
+
+    def left(self, covariance: Array) -> float:
+        """½ mean tr(G Σ Gᵀ)."""
+        return float(0.5 * np.einsum("dak,dkl,dal->d", self.aims, covariance, self.aims).mean())
+
+    def gains(self, covariance: Array) -> Array:
+        """By how much one more run at each candidate lowers the regret (candidates,), exactly (rank-one update)."""
+        moved = self.runs @ covariance
+        variance = np.einsum("dck,dck->dc", moved, self.runs)
+        crossed = moved @ self.aims.transpose(0, 2, 1)
+        return np.asarray(0.5 * ((crossed**2).sum(axis=2) / (1.0 + variance)).mean(axis=0))
+
+    def losses(self, covariance: Array, held: NDArray[np.intp]) -> Array:
+        """By how much the regret rises when one of the `held` runs is given back."""
+        rows = self.runs[:, held]
+        moved = rows @ covariance
+        variance = np.minimum(np.einsum("dck,dck->dc", moved, rows), 1.0 - 1e-9)
+        crossed = moved @ self.aims.transpose(0, 2, 1)
+        return np.asarray(0.5 * ((crossed**2).sum(axis=2) / (1.0 - variance)).mean(axis=0))
+
+    def added(self, covariance: Array, candidate: int, sign: float = 1.0) -> Array:
+        """Σ after one more (or, sign -1, one less) run at `candidate`."""
+        row = self.runs[:, candidate]
+        moved = np.einsum("dkl,dl->dk", covariance, row)
+        scale = sign / (1.0 + sign * np.einsum("dk,dk->d", moved, row))
+        return np.asarray(covariance - scale[:, None, None] * moved[:, :, None] * moved[:, None, :])
+
+    def slopes(self, weights: Array) -> Array:
+        """-∂ regret / ∂ weight of each candidate (candidates,)."""
+        moved = self.runs @ self.covariance(weights) @ self.aims.transpose(0, 2, 1)
+        return np.asarray(0.5 * (moved**2).sum(axis=2).mean(axis=0))
+
+    def tempered(self) -> Criterion:
+        """The same, with the stakes of absurd draws lowered to ten times the median: one must not decide for all."""
+        stakes = np.einsum("dak,dkl,dal->d", self.aims, _inverse(self.precision), self.aims)
+        limit = 10.0 * max(float(np.median(stakes)), 1e-300)
+        return Criterion(
+            self.runs, self.aims * np.sqrt(limit / np.maximum(stakes, limit))[:, None, None], self.precision
+        )
+
+    def take(self, rows: NDArray[np.intp]) -> Criterion:
+        """The criterion over these candidates only."""
+        return Criterion(self.runs[:, rows], self.aims, self.precision)
+
+
+def compressed(aims: Array) -> Array:
+    """Aims (draws, aims, free) as at most `free` rows with the same GᵀG."""
+    if aims.shape[1] <= aims.shape[2]:
+        return aims
+    values, vectors = np.linalg.eigh(aims.transpose(0, 2, 1) @ aims)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]).transpose(0, 2, 1))
+
+
+def joined(parts: list[Criterion]) -> Criterion:
+    """The mean of several criteria over the same candidates; coefficients a part does not have are known in it."""
+    if len(parts) == 1:
+        return parts[0]
+    free = max(p.precision.shape[1] for p in parts)
+    aims = max(p.aims.shape[1] for p in parts)
+
+    def wide(rows: Array, count: int) -> Array:
+        return np.pad(rows, ((0, 0), (0, count - rows.shape[1]), (0, free - rows.shape[2])))
+
+    precision = []
+    for p in parts:
+        padded = np.tile(np.eye(free), (len(p.precision), 1, 1))
+        padded[:, : p.precision.shape[1], : p.precision.shape[1]] = p.precision
+        precision.append(padded)
+    return Criterion(
+        np.concatenate([wide(p.runs, p.runs.shape[1]) for p in parts]),
+        np.concatenate([wide(p.aims, aims) for p in parts]),
+        np.concatenate(precision),
+    )
+
+
+def _inverse(matrices: Array) -> Array:
+    """Inverses of positive definite matrices of very unequal scales."""
+    scale = 1.0 / np.sqrt(np.einsum("dkk->dk", matrices))
+    balanced = matrices * scale[:, :, None] * scale[:, None, :]
+    values, vectors = np.linalg.eigh(balanced)
+    values = np.maximum(values, 1e-13 * values[:, -1:])
+    inverse = (vectors / values[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return np.asarray(inverse * scale[:, :, None] * scale[:, None, :])
