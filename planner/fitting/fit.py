@@ -199,7 +199,8 @@ def _minimum(problem: Problem, starts: int | None, seed: int) -> tuple[Array, fl
     screened = screen(problem, starts or (12 if gridded else 48), seed)
     # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
     deltas = (0.05 if gridded else 0.5, 0.003)
-    far, near = (minimise(problem, screened.theta, schedule(d), iterations=150) for d in deltas)
+    unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0  # log residuals are of order one at most
+    far, near = (minimise(problem, screened.theta, schedule(unit * d), iterations=150) for d in deltas)
     found = _better(far, near)
     lowest = found.objective.min()
     tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)

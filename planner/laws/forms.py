@@ -15,6 +15,7 @@ from planner.laws import (
     reinforcement,
     transfer,
 )
+from planner.laws.allocation_line import ALLOCATION_LINES
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.coupled import Coupled
 from planner.laws.data_constrained import DataConstrained
@@ -119,7 +120,7 @@ def form_class(name: str) -> type[Form]:
 
     Raises UnknownName with suggestions.
     """
-    known = {f.form_name: f for f in FORMS}
+    known: dict[str, type[Form]] = {f.form_name: f for f in (*FORMS, *ALLOCATION_LINES)}
     domains = re.fullmatch(r"mixture-(\d{1,3})", name.lower())
     if domains and FEWEST_DOMAINS <= int(domains[1]) <= MOST_DOMAINS:
         return mixture(int(domains[1]))
