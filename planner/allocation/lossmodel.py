@@ -87,9 +87,12 @@ def loss_model(
     if isinstance(form, DataConstrained):
         return _tangent_model(law, form, unique_token_count, near)
     _refuse_unique(law, unique_token_count)
-    if form.optimisation_class not in (OptimisationClass.POSYNOMIAL, OptimisationClass.POSYNOMIAL_POWER):
-        allowed = f"a law that can be planned with; {form.form_name} is {form.optimisation_class.value}"
-        raise InvalidInput(Violation("law", law.name, allowed))
+    plannable = (OptimisationClass.POSYNOMIAL, OptimisationClass.POSYNOMIAL_POWER)
+    if set(form.variables) != {"parameter_count", "token_count"} or form.optimisation_class not in plannable:
+        needs = f"{form.form_name} is {form.optimisation_class.value}, in {', '.join(form.variables)}"
+        raise InvalidInput(
+            Violation("law", law.name, f"a law of parameters and tokens that is log-log convex; {needs}")
+        )
     return LossModel(law, _evaluate(form), (1,))
 
 

@@ -91,12 +91,12 @@ def decision_of(model: Model, cell: int, values: Mapping[str, float], metrics: M
     """Decision values under their public names."""
     experts, training, serving = model.product.parts(cell)
     n, d = values["parameter_count"], values["token_count"]
-    moe = len(model.product.experts) > 1 or experts > 1
+    moe = "expert_count" in model.loss.law.form.variables
     unique = model.loss.unique_token_count
     seen = None if unique is None else min(unique, d)
     decision = Decision(
         parameter_count=n,
-        active_parameter_count=n if moe else None,
+        active_parameter_count=n,
         total_parameter_count=float(hypothetical_shape(n, float(experts)).total_parameters) if moe else None,
         token_count=d,
         unique_token_count=seen,
