@@ -69,7 +69,7 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
     limits = _limits(problem)
     provenance = {**versions(), "hardware_revision": hardware_revision()}
     provenance |= {"model": shape.name, "model.source": shape.source}
-    warnings = _warnings(problem, shape)
+    warnings = shape_cautions(problem, shape)
     effort = SearchEffort(options.fits.size, 0, 0.0)
     allowed = options.fits & _within(options, limits)
     if not allowed.any():
@@ -107,7 +107,7 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
         binding=binding,
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(problem, shape, options, o, objective, first) for o in others),
-        warnings=warnings,
+        warnings=(*warnings, *quantised(options.layouts[first[0]])),
         provenance={**provenance, **price_provenance(options.layouts[first[0]].price)},
         search=replace(effort, planning_seconds=time.perf_counter() - started),
     )
@@ -275,7 +275,17 @@ def _refusal(options: Options, limits: Mapping[str, float]) -> tuple[tuple[Confl
     return tuple(conflicts), tuple(sorted(relaxations, key=lambda r: r.factor))
 
 
-def _warnings(problem: DeploymentProblem, shape: ModelShape) -> tuple[Caution, ...]:
+def quantised(layout: ServingLayout) -> tuple[Caution, ...]:
+    """A narrow format is cheap because its effect on quality is in no metric of the plan."""
+    if layout.cell.weight_bytes_per_parameter >= 2.0:
+        return ()
+    sentence = (
+        f"what {layout.cell.precision} costs in quality is not in this plan: check it, or name the precisions allowed"
+    )
+    return (Caution("QUANTISED", sentence),)
+
+
+def shape_cautions(problem: DeploymentProblem, shape: ModelShape) -> tuple[Caution, ...]:
     found = []
     if not problem.model:
         sentence = "depth, width and cache follow power laws over known dense models, not a real model"

@@ -12,6 +12,7 @@ import numpy as np
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import ServingLayout, TrainingLayout
 from planner.allocation.decide import OPTIMAL_GAP, Decided, Refused
+from planner.allocation.deployment import quantised
 from planner.allocation.infeasible import explain_refusal
 from planner.allocation.model import Model
 from planner.allocation.plan import (
@@ -81,7 +82,7 @@ def plan_of(
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(answer, s, objective) for s in answer.runners_up),
         diagnosis=_diagnosis(answer),
-        warnings=(*cautions, *warnings, *_at_bounds(answer)),
+        warnings=(*cautions, *warnings, *_at_bounds(answer), *(quantised(serving) if serving else ())),
         provenance={**provenance, **price_provenance(*{p.price for p in (training, serving) if p})},
         search=_effort(answer.model, answer.solve_count, started),
     )
