@@ -12,6 +12,7 @@ from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.observations import Observations, columns_of_variables, observe
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
+from planner.fitting.sensitivity import Sensitivity, Variant, plan_sensitivity
 
 __all__ = [
     "Approach",
@@ -22,6 +23,8 @@ __all__ = [
     "Observations",
     "Runs",
     "SearchEvidence",
+    "Sensitivity",
+    "Variant",
     "chosen_rows",
     "columns_of_variables",
     "compare_approaches",
@@ -31,5 +34,6 @@ __all__ = [
     "from_document",
     "observe",
     "observed_as",
+    "plan_sensitivity",
     "to_document",
 ]
