@@ -10,6 +10,7 @@ from planner.hardware.accelerators import Accelerator, accelerator, accelerator_
 from planner.hardware.cells import ServingCell, serving_cell
 from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
 from planner.hardware.intervals import interval_factors
+from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
 from planner.hardware.prices import Price, price, prices
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
@@ -21,6 +22,7 @@ __all__ = [
     "Price",
     "ServingCell",
     "accelerator",
+    "accelerator_from_spec",
     "accelerator_names",
     "estimate_energy",
     "estimate_serving",
@@ -28,6 +30,7 @@ __all__ = [
     "hypothetical_shape",
     "interval_factors",
     "model_shape",
+    "model_shape_from_config",
     "model_shape_names",
     "precision",
     "price",

@@ -20,7 +20,7 @@ from planner.hardware.tables import key, table
 _VENDOR_WORDS = re.compile(
     r"\b(nvidia|amd|intel|habana|google|aws|amazon|apple|instinct|tesla|geforce|blackwell|tensor|core|gpu|accelerator)\b"
 )
-_FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
+FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Accelerator:
 def _catalogue() -> dict[str, Accelerator]:
     entries = {}
     for row in table("accelerators")["accelerator"]:
-        peaks = {f: row[f"{f}_flops_per_second"] for f in _FORMATS if f"{f}_flops_per_second" in row}
+        peaks = {f: row[f"{f}_flops_per_second"] for f in FORMATS if f"{f}_flops_per_second" in row}
         if "int8_ops_per_second" in row:
             peaks["int8"] = row["int8_ops_per_second"]
         entries[row["name"]] = Accelerator(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from planner.errors import UnsupportedCombination, Violation, require
-from planner.hardware.accelerators import accelerator
+from planner.hardware.accelerators import Accelerator, accelerator
 from planner.hardware.frameworks import Framework, framework
 from planner.hardware.links import link
 from planner.hardware.precisions import precision
@@ -64,7 +64,7 @@ class ServingCell:
 
 
 def serving_cell(
-    accelerator_name: str,
+    accelerator_name: str | Accelerator,
     precision_name: str = "bf16",
     *,
     tensor_parallel: int = 1,
@@ -74,14 +74,15 @@ def serving_cell(
     kv_bytes_per_element: float | None = None,
     engine: Framework | str = "",
 ) -> ServingCell:
-    """The constants of one cell.
+    """The constants of one cell, on an accelerator of the catalogue (by name) or on one of the caller's own.
 
     Raises:
         UnknownName: no such accelerator or precision.
         InvalidInput: a parallel degree below one, or experts spread over more ranks than there are.
         UnsupportedCombination: the accelerator lacks the precision.
     """
-    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    chip = accelerator(accelerator_name) if isinstance(accelerator_name, str) else accelerator_name
+    numbers = precision(precision_name)
     engine = framework(engine) if isinstance(engine, str) else engine
     degrees = {
         "tensor_parallel": tensor_parallel,

@@ -1,7 +1,8 @@
 """Reading measurement tables: columns of text or numbers in which anything may be blank.
 
 Cells come from CSV files (text), JSON (numbers, null) or data frames (NaN); here they become float arrays
-(NaN = blank) and lists of stripped text (empty = blank), so that the estimators speak of physics only.
+(NaN = blank) and lists of stripped text (empty = blank), so that the estimators speak of physics only. Long tables
+repeat few configurations: `distinct_rows` finds them.
 """
 
 from __future__ import annotations
@@ -37,14 +38,52 @@ def require_columns(columns: Columns, *names: str) -> None:
 
 def text(columns: Columns, name: str) -> list[str]:
     """A column as stripped text; blanks and an absent column are empty strings."""
-    values = columns.get(name, [""] * row_count(columns))
-    stripped = (str(v).strip() for v in values)
-    return ["" if v.lower() in BLANK else v for v in stripped]
+    values = columns.get(name)
+    if values is None:
+        return [""] * row_count(columns)
+    known: dict[Any, str] = {}
+    return [known[v] if v in known else known.setdefault(v, _text(v)) for v in values]
 
 
 def numbers(columns: Columns, name: str, default: float = float("nan")) -> Floats:
     """A column as floats; blanks, unreadable cells and an absent column are `default`."""
-    return np.array([_number(v, default) for v in text(columns, name)], dtype=np.float64)
+    values = columns.get(name)
+    if values is None:
+        return np.full(row_count(columns), default)
+    found = _numeric(values)
+    if found is None:
+        known: dict[Any, float] = {}
+        found = np.array(
+            [known[v] if v in known else known.setdefault(v, _number(_text(v), default)) for v in values],
+            dtype=np.float64,
+        )
+    return np.where(np.isfinite(found), found, default)
+
+
+def distinct_rows(columns: Columns, names: tuple[str, ...]) -> tuple[Any, Any]:
+    """Rows that differ in some of the named columns: positions of the first of each kind, and the kind of every row.
+
+    What is costly to look up (names, layouts) is then looked up once for each kind, however long the table.
+    """
+    count = row_count(columns)
+    kinds = np.zeros(count, dtype=np.int64)
+    size = 1
+    for name in names:
+        if name in columns:
+            codes, distinct = _codes(columns[name])
+            if distinct == 1:
+                continue
+            kinds, size = kinds * distinct + codes, size * distinct
+            if size > 2**31:
+                _, kinds = np.unique(kinds, return_inverse=True)
+                size = int(kinds.max()) + 1
+    _, first, inverse = np.unique(kinds, return_index=True, return_inverse=True)
+    return first, inverse
+
+
+def take_rows(columns: Columns, rows: Any) -> dict[str, list[Any]]:
+    """Some rows of a table."""
+    return {name: [values[i] for i in rows] for name, values in columns.items()}
 
 
 def first_of(*options: Floats) -> Floats:
@@ -53,6 +92,35 @@ def first_of(*options: Floats) -> Floats:
     for option in options[1:]:
         chosen = np.where(np.isnan(chosen), option, chosen)
     return chosen
+
+
+def _numeric(values: Sequence[Any]) -> Floats | None:
+    """The values as an array if they are numbers already (text is not converted here)."""
+    if len(values) == 0 or not isinstance(values[0], (int, float, np.number)):
+        return None
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        return None
+    return found.astype(np.float64) if found.dtype.kind in "fiu" else None
+
+
+def _codes(values: Sequence[Any]) -> tuple[Any, int]:
+    """Small integers that are equal where the values are, and how many there are (blanks are one value)."""
+    array = _numeric(values)
+    if array is not None:
+        if np.all(array == array[0]) or np.isnan(array).all():
+            return np.zeros(len(array), dtype=np.int64), 1
+        found, codes = np.unique(array, return_inverse=True)
+        return codes, len(found)
+    seen: dict[Any, int] = {}
+    listed = [seen.setdefault(v if v == v else None, len(seen)) for v in values]
+    return np.array(listed, dtype=np.int64), max(len(seen), 1)
+
+
+def _text(value: Any) -> str:
+    stripped = str(value).strip()
+    return "" if stripped.lower() in BLANK else stripped
 
 
 def _number(value: str, default: float) -> float:

@@ -187,8 +187,12 @@ def tpot_seconds(
     """
     c = constants or serving_constants()
     step = decode_seconds(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read, c)
-    stall = batch * prefill_seconds(shape, cell, input_tokens, constants=c) / (output_tokens * cell.pipeline_parallel)
-    return step + c.stall_share * stall
+    return stalled_step(cell, batch, output_tokens, prefill_seconds(shape, cell, input_tokens, constants=c), step, c)
+
+
+def stalled_step(cell: ServingCell, batch: Any, output_tokens: Any, alone: Any, step: Any, c: ServingConstants) -> Any:
+    """`tpot_seconds` from the time of a prompt on its own (`alone`) and of a decode step."""
+    return step + c.stall_share * (batch * alone / (output_tokens * cell.pipeline_parallel))
 
 
 def ttft_seconds(
@@ -209,6 +213,11 @@ def ttft_seconds(
     c = constants or serving_constants()
     alone = prefill_seconds(shape, cell, input_tokens, constants=c)
     step = decode_seconds(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read, c)
+    return first_token(cell, batch, alone, step, c)
+
+
+def first_token(cell: ServingCell, batch: Any, alone: Any, step: Any, c: ServingConstants) -> Any:
+    """`ttft_seconds` from the time of a prompt on its own (`alone`) and of a decode step."""
     queue = c.first_token_prefills * alone + c.first_token_queue * alone * batch**c.first_token_queue_exponent
     host = c.first_token_seconds + c.first_token_sequence_seconds * batch
     return (host + queue + c.first_token_steps * step) * cell.first_token_factor

@@ -18,13 +18,17 @@ from planner.hardware.memory import largest_batch, weight_bytes_per_accelerator
 from planner.hardware.serving import (
     ServingConstants,
     decode_seconds,
+    first_token,
     prefill_seconds,
     serving_constants,
+    stalled_step,
     tpot_seconds,
     ttft_seconds,
 )
 from planner.hardware.serving_points import ServingPoints
 from planner.hardware.tables import calibration, table
+
+_MOST_SEQUENCES = 4096.0  # the largest concurrency of the measurements
 
 
 @dataclass(frozen=True)
@@ -43,31 +47,59 @@ class ServingTimes:
 def serving_times(points: ServingPoints, constants: ServingConstants | None = None) -> ServingTimes:
     """Vectorised prediction of all configurations."""
     c = constants or serving_constants()
+    points = replace(points, concurrency=load(points, c))
     shape, cell, inputs, outputs = points.shape, points.cell, points.input_tokens, points.output_tokens
     users = points.concurrency / points.decode_workers
     context = inputs + 0.5 * outputs
     capacity = largest_batch(shape, cell, context, table("memory")["tuned_usable_fraction"])
     fits = weight_bytes_per_accelerator(shape, cell) < table("memory")["tuned_usable_fraction"] * cell.memory_bytes
     batch = np.minimum(users, np.maximum(capacity, 1.0))
-    loop = (
-        ttft_seconds(shape, cell, batch, inputs, outputs, constants=c),
-        tpot_seconds(shape, cell, batch, inputs, outputs, constants=c),
-    )
     step = decode_seconds(shape, cell, batch, context, constants=c)
-    whole = (prefill_seconds(shape, cell, inputs, batch, constants=c), step)
-    split = calibration("split_pools")
-    known = {
-        n: np.where(points.workers_known, split[n], split[f"{n}_unknown"])
-        for n in ("time_factor", "first_token_factor")
-    }
-    apart = (_split_ttft(points, step, c) * known["first_token_factor"], step * known["time_factor"])
-    kind = points.kind
-    ttft = np.where(kind == "batch", whole[0], np.where(kind == "split", apart[0], loop[0]))
-    tpot = np.where(kind == "batch", whole[1], np.where(kind == "split", apart[1], loop[1]))
+    alone = prefill_seconds(shape, cell, inputs, constants=c)
+    ttft, tpot = first_token(cell, batch, alone, step, c), stalled_step(cell, batch, outputs, alone, step, c)
+    together, apart = points.kind == "batch", points.kind == "split"
+    if together.any():
+        ttft = np.where(together, prefill_seconds(shape, cell, inputs, batch, constants=c), ttft)
+        tpot = np.where(together, step, tpot)
+    if apart.any():
+        split = calibration("split_pools")
+        known = {
+            n: np.where(points.workers_known, split[n], split[f"{n}_unknown"])
+            for n in ("time_factor", "first_token_factor")
+        }
+        ttft = np.where(apart, _split_ttft(points, step, c) * known["first_token_factor"], ttft)
+        tpot = np.where(apart, step * known["time_factor"], tpot)
     waves = np.maximum(users / batch - 1.0, 0.0)
     ttft = ttft + waves * (ttft + outputs * tpot)
     throughput = points.concurrency * outputs / (ttft + outputs * tpot + points.host_seconds * points.concurrency)
     return ServingTimes(ttft, tpot, throughput, batch, fits)
+
+
+def load(points: ServingPoints, constants: ServingConstants | None = None) -> Floats:
+    """Sequences in flight: as stated, as many as fit (at capacity), or by Little's law at an arrival rate.
+
+    rate x (TTFT + O TPOT) is solved by bisection in the logarithm, since both times grow with the sequences; a rate
+    that no number of sequences up to capacity serves means capacity.
+    """
+    if not np.isnan(points.concurrency).any():
+        return points.concurrency
+    c = constants or serving_constants()
+    shape, cell, inputs, outputs = points.shape, points.cell, points.input_tokens, points.output_tokens
+    usable = table("memory")["tuned_usable_fraction"]
+    largest = np.clip(largest_batch(shape, cell, inputs + outputs, usable), 1.0, _MOST_SEQUENCES)
+    rate = np.nan_to_num(points.requests_per_second / points.decode_workers, nan=np.inf)
+    low, high = np.full(len(rate), 1e-3), largest
+    for _ in range(40):
+        middle = np.sqrt(low * high)
+        times = (
+            ttft_seconds(shape, cell, middle, inputs, outputs, constants=c),
+            tpot_seconds(shape, cell, middle, inputs, outputs, constants=c),
+        )
+        enough = middle > rate * (times[0] + outputs * times[1])
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    found = np.where(points.at_capacity, largest, high) * points.decode_workers
+    chosen: Floats = np.where(np.isnan(points.concurrency), np.maximum(found, 1.0), points.concurrency)
+    return chosen
 
 
 def _split_ttft(points: ServingPoints, step: Any, c: ServingConstants) -> Any:
@@ -110,4 +142,6 @@ def take(points: ServingPoints, chosen: Any) -> ServingPoints:
         workers_known=points.workers_known[chosen],
         framework=points.framework[chosen],
         host_seconds=points.host_seconds[chosen],
+        requests_per_second=points.requests_per_second[chosen],
+        at_capacity=points.at_capacity[chosen],
     )

@@ -65,7 +65,7 @@ def _attention_parameters(row: dict[str, Any]) -> int:
     if row["attention"] == "MLA":
         nope, rope, value = row["qk_nope_head_dim"], row["qk_rope_head_dim"], row["v_head_dim"]
         latent, query_rank = row["kv_lora_rank"], row["q_lora_rank"]
-        query = hidden * query_rank + query_rank * heads * (nope + rope)
+        query = (hidden + heads * (nope + rope)) * query_rank if query_rank else hidden * heads * (nope + rope)
         return int(query + hidden * (latent + rope) + latent * heads * (nope + value) + heads * value * hidden)
     if "q_lora_rank" in row:  # low-rank query and output projections
         rank = row["q_lora_rank"]
@@ -79,7 +79,8 @@ def _kv_bytes_per_layer(row: dict[str, Any]) -> int:
     return 2 * 2 * int(row["kv_heads"] * row["head_dim"])
 
 
-def _from_row(row: dict[str, Any]) -> ModelShape:
+def shape_of_row(row: dict[str, Any]) -> ModelShape:
+    """The shape that a row of `models.toml` (or the same facts from elsewhere) implies."""
     layers, hidden = row["layers"], row["hidden"]
     experts = row.get("experts", 0)
     first_dense = row.get("first_dense_layers", 0)
@@ -185,7 +186,7 @@ def model_shape(name: str) -> ModelShape:
     index = _index()
     for stem in _stems(name):
         if stem in index:
-            return _from_row(_rows()[index[stem]])
+            return shape_of_row(_rows()[index[stem]])
     raise UnknownName("model", name, [n.rsplit("/", 1)[-1] for n in _rows()])
 
 

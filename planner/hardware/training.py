@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from planner.hardware.accelerators import accelerator
+from planner.hardware.accelerators import Accelerator, accelerator
 from planner.hardware.cells import chip_compute_bytes
 from planner.hardware.links import gather_bytes_per_second, link
 from planner.hardware.precisions import precision
@@ -95,7 +95,7 @@ class TrainingCell:
 
 
 def training_cell(
-    accelerator_name: str,
+    accelerator_name: str | Accelerator,
     precision_name: str = "bf16",
     *,
     is_moe: bool = False,
@@ -113,7 +113,8 @@ def training_cell(
         UnknownName: no such accelerator or precision.
         UnsupportedCombination: the accelerator lacks the precision.
     """
-    chip, numbers = accelerator(accelerator_name), precision(precision_name)
+    chip = accelerator(accelerator_name) if isinstance(accelerator_name, str) else accelerator_name
+    numbers = precision(precision_name)
     numbers.peak_flops_per_second(chip)
     efficiency = float(calibration("links")["switch_efficiency"])
     return TrainingCell(

@@ -17,11 +17,28 @@ import numpy as np
 from planner.errors import PlanningError
 from planner.hardware.accelerators import accelerator
 from planner.hardware.cells import stack
-from planner.hardware.columns import Columns, Floats, numbers, require_columns, text
+from planner.hardware.columns import (
+    Columns,
+    Floats,
+    distinct_rows,
+    first_of,
+    numbers,
+    require_columns,
+    row_count,
+    take_rows,
+    text,
+)
+from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
+from planner.hardware.tables import table
 from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, training_cell
 from planner.hardware.training_layouts import usual_layout
 
+_CONFIGURATION = (
+    "accelerator", "gpu", "system", "model", "benchmark", "task", "precision", "container", "n_params", "seq_len",
+    "n_accel", "n_gpus", "num_gpus", "act_ckpt", "date", "sharding", "fsdp", "tp", "pp", "vp", "cp", "ep",
+    "global_batch_seqs", "global_batch", "micro_batch",
+)  # fmt: skip
 _DEFAULT_SEQUENCE = 2048.0
 _DEFAULT_ACCELERATORS = 1024.0
 
@@ -50,30 +67,84 @@ class TrainingPoints:
 
 def training_points(columns: Columns) -> TrainingPoints:
     """Parse a table (`InvalidInput` if the accelerator, or both model and parameter count, are absent)."""
-    require_columns(columns, "accelerator", "model|n_params")
-    chips, models, precisions = text(columns, "accelerator"), text(columns, "model"), text(columns, "precision")
-    total, active = numbers(columns, "n_params"), numbers(columns, "n_active")
-    sequence = numbers(columns, "seq_len", _DEFAULT_SEQUENCE)
-    count = numbers(columns, "n_accel", _DEFAULT_ACCELERATORS)
-    tokens, flops = numbers(columns, "tokens"), numbers(columns, "flops")
-    recompute, container = text(columns, "act_ckpt"), text(columns, "container")
-    experts, dates = numbers(columns, "ep"), text(columns, "date")
+    require_columns(columns, "accelerator|gpu|system", "model|n_params|benchmark")
+    rows_in_all = row_count(columns)
+    total, tokens, flops = (numbers(columns, n) for n in ("n_params", "tokens", "flops"))
+    active = _active(total, numbers(columns, "n_active"), tokens, flops)
+    table_of_kinds = {n: v for n, v in columns.items() if n in _CONFIGURATION} | {"n_active": active.tolist()}
+    first, kind_of_row = distinct_rows(table_of_kinds, (*_CONFIGURATION, "n_active"))
+    found, faults = _configurations(take_rows(table_of_kinds, first))
+    usable = np.array([c is not None for c in found], dtype=bool)
+    position = np.cumsum(usable) - 1
+    rows = np.flatnonzero(usable[kind_of_row]) if rows_in_all else np.zeros(0, dtype=np.intp)
+    at = position[kind_of_row[rows]] if rows_in_all else rows
+    kept = [c for c in found if c is not None]
+
+    def over_rows(values: list[Any], kind: Any = np.float64) -> Any:
+        return np.array(values, dtype=kind)[at]
+
+    cell = stack(TrainingCell, [c.cell for c in kept])
+    per_token = over_rows([c.flops_per_token for c in kept])
+    return TrainingPoints(
+        row_count=rows_in_all,
+        rows=rows,
+        cell=TrainingCell(**{name: values[at] for name, values in vars(cell).items()}),
+        active_parameters=over_rows([c.active_parameters for c in kept]),
+        flops_per_token=per_token,
+        total_flops=_flops(tokens[rows] * per_token, flops[rows]),
+        accelerators=over_rows([c.accelerators for c in kept]),
+        exchanged_parameters=over_rows([c.exchanged_parameters for c in kept]),
+        sequence_known=over_rows([c.sequence_known for c in kept], bool),
+        reasons={int(i): faults[int(kind_of_row[i])] for i in np.flatnonzero(~usable[kind_of_row])},
+    )
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    cell: TrainingCell
+    active_parameters: float
+    flops_per_token: float
+    accelerators: float
+    exchanged_parameters: float
+    sequence_known: bool
+
+
+def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict[int, str]]:
+    chips = text(columns, next(n for n in ("accelerator", "gpu", "system") if n in columns))
+    rules = table("benchmarks")["training"]
+    ruled = [rules.get(name, {}) for name in text(columns, "benchmark")]
+    models = [name or str(rule.get("model", "")) for name, rule in zip(text(columns, "model"), ruled)]
+    stated = [name or str(rule.get("precision", "")) for name, rule in zip(text(columns, "precision"), ruled)]
+    given = text(columns, "precision")
+    tasks = [name or str(rule.get("task", "")) for name, rule in zip(text(columns, "task"), ruled)]
+    total, active, experts = (numbers(columns, n) for n in ("n_params", "n_active", "ep"))
+    sequence = first_of(
+        numbers(columns, "seq_len"), np.array([float(rule.get("sequence_tokens", "nan")) for rule in ruled])
+    )
+    count = first_of(*(numbers(columns, n) for n in ("n_accel", "n_gpus", "num_gpus")))
+    count = np.where(np.isnan(count), _DEFAULT_ACCELERATORS, count)
+    recompute, container, dates = (text(columns, n) for n in ("act_ckpt", "container", "date"))
     sharding = [a or b for a, b in zip(text(columns, "sharding"), text(columns, "fsdp"))]
-    layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "global_batch_seqs", "micro_batch")}
-    kept: list[tuple[Any, ...]] = []
-    reasons: dict[int, str] = {}
+    layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "micro_batch")}
+    layout["global_batch_seqs"] = first_of(numbers(columns, "global_batch_seqs"), numbers(columns, "global_batch"))
+    found: list[_Configuration | None] = []
+    faults: dict[int, str] = {}
     for i, chip in enumerate(chips):
         try:
-            shape = _shape(models[i], total[i], _active(total[i], active[i], tokens[i], flops[i]))
-            own = {n: v[i] for n, v in layout.items()}
+            shape = _shape(models[i], total[i], active[i])
+            own = {n: float(v[i]) for n, v in layout.items()}
+            tokens_of_a_sequence = sequence[i] if sequence[i] > 0 else _DEFAULT_SEQUENCE
             _check_layout(own, count[i])
-            batch = _tokens_between_gathers(own, count[i], sequence[i], sharding[i])
-            name = _precision(precisions[i], container[i])
+            batch = _tokens_between_gathers(own, count[i], tokens_of_a_sequence, sharding[i])
+            name = _precision(stated[i], container[i])
+            if not given[i] and ruled[i] and not precision(name).available_on(accelerator(chip)):
+                name = "bf16"  # rules of a benchmark leave the format open
             tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
-            unknown = np.isnan(own["tp"]) and np.isnan(own["pp"])
-            if unknown and np.isfinite(batch):
-                key = (chip, name, float(shape.active_parameters), count[i], batch, sequence[i], shape.is_moe)
-                tensor, stages, bubble = usual_layout(*key)
+            if np.isnan(own["tp"]) and np.isnan(own["pp"]) and np.isfinite(batch):
+                size = float(shape.active_parameters)
+                tensor, stages, bubble = usual_layout(
+                    chip, name, size, count[i], batch, tokens_of_a_sequence, shape.is_moe
+                )
             cell = training_cell(
                 chip,
                 name,
@@ -86,26 +157,33 @@ def training_points(columns: Columns) -> TrainingPoints:
                 accelerator_count=count[i],
                 maturity_years=_maturity_years(chip, dates[i]),
             )
-            per_token = float(flops_of(shape, 1.0, sequence[i]))
-            known = _flops(tokens[i] * per_token, flops[i])
+            _check_memory(shape, accelerator(chip).memory_bytes, count[i], frozen=tasks[i] == "lora")
             # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
             exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
-            kept.append((i, cell, shape.active_parameters, per_token, known, count[i], exchanged))
+            found.append(
+                _Configuration(
+                    cell=cell,
+                    active_parameters=float(shape.active_parameters),
+                    flops_per_token=float(flops_of(shape, 1.0, tokens_of_a_sequence)),
+                    accelerators=float(count[i]),
+                    exchanged_parameters=float(exchanged),
+                    sequence_known=bool(sequence[i] > 0),
+                )
+            )
         except PlanningError as error:
-            reasons[i] = error.message
-    column = [np.array([k[j] for k in kept], dtype=np.float64) for j in (2, 3, 4, 5, 6)]
-    return TrainingPoints(
-        row_count=len(chips),
-        rows=np.array([k[0] for k in kept], dtype=np.intp),
-        cell=stack(TrainingCell, [k[1] for k in kept]),
-        active_parameters=column[0],
-        flops_per_token=column[1],
-        total_flops=column[2],
-        accelerators=column[3],
-        exchanged_parameters=column[4],
-        sequence_known=~np.isnan(numbers(columns, "seq_len")[[k[0] for k in kept]]),
-        reasons=reasons,
-    )
+            faults[i] = error.message
+            found.append(None)
+    return found, faults
+
+
+def _check_memory(shape: ModelShape, memory_bytes: float, accelerators: float, *, frozen: bool) -> None:
+    """States sharded over all accelerators must fit: 16 bytes per parameter with Adam (Rajbhandari et al. 2020,
+    1910.02054), the 16-bit weights alone if these are frozen."""
+    needed = (2.0 if frozen else 16.0) * shape.total_parameters / accelerators
+    if needed > memory_bytes:
+        raise PlanningError(
+            f"states of {needed:.3g} bytes per accelerator do not fit into {memory_bytes:.3g}, sharded over all"
+        )
 
 
 def _shape(name: str, total: float, active: float) -> ModelShape:
@@ -123,18 +201,18 @@ def _shape(name: str, total: float, active: float) -> ModelShape:
     return hypothetical_shape(float(stated.group(1)) * (1e9 if stated.group(2) == "b" else 1e6))
 
 
-def _active(total: float, active: float, tokens: float, flops: float) -> float:
+def _active(total: Floats, active: Floats, tokens: Floats, flops: Floats) -> Floats:
     """Stated active parameters; else what the stated FLOPs imply where they are far below 6 N D (unnamed experts)."""
     implied = flops / (6.0 * tokens)
-    return implied if np.isnan(active) and 0.01 * total < implied < total / 3.0 else active
+    unnamed = np.isnan(active) & (implied > 0.01 * total) & (implied < total / 3.0)
+    return np.where(unnamed, implied, active)
 
 
-def _flops(counted: float, stated: float) -> float:
+def _flops(counted: Floats, stated: Floats) -> Floats:
     """FLOPs counted from tokens; the stated ones where tokens are blank or (words, examples, unnamed
     experts) cannot be meant."""
-    if np.isnan(counted) or stated / counted > 3.0 or counted / stated > 3.0:
-        return stated
-    return counted
+    apart = np.isnan(counted) | (stated / counted > 3.0) | (counted / stated > 3.0)
+    return np.where(apart, stated, counted)
 
 
 def _precision(stated: str, container: str) -> str:

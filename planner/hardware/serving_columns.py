@@ -1,0 +1,121 @@
+"""One set of columns from the many spellings of serving benchmarks.
+
+Understood: InferenceX exports and GuideLLM-like loops (`system`, `isl`, `osl`, `concurrency`), whole batches
+(`hardware`, `input_len`, `batch_size`; `prompt_size`), ML.ENERGY (`gpu`, `max_num_seqs`, `task`), MLPerf (`benchmark`,
+`n_accel`, `target_qps`), tables of maximum load (`max_output_tok_s_per_gpu`), single streams of llama.cpp
+(`decode_tok_s`). Rows are not looked at here; what a benchmark's rules fix comes from `benchmarks.toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planner.hardware.columns import Columns, Floats, first_of, numbers, require_columns, text
+from planner.hardware.tables import calibration, table
+
+ACCELERATOR = ("system", "hardware", "accelerator", "gpu")
+COUNT = ("n_gpus", "n_devices", "num_gpus", "n_accel")
+_INPUTS = ("isl", "input_len", "prompt_size")
+_OUTPUTS = ("osl", "output_len", "output_tokens", "avg_output_len")
+_IN_FLIGHT = ("concurrency", "avg_batch_size", "max_num_seqs", "batch_size")
+_SELF_CONTAINED = "benchmark|decode_tok_s"  # tables whose rules fix lengths and load
+_MAXIMUM = "max_output_tok_s_per_gpu"
+_SINGLE_STREAM_TOKENS = 1024.0  # llama.cpp's benchmark: a prompt and an answer of 1024 tokens each
+# Columns that say what runs where; rows that agree in all of them are one configuration under different loads.
+CONFIGURATION = (
+    *ACCELERATOR, *COUNT, "model", "benchmark", "task", "precision", "quant", "weight_precision", "weight_dtype",
+    "dtype", "total_params_b", "active_params_b", "framework", "mode", "tp", "pp", "attn_dp", "moe_ep", "ep",
+    "parallelism", "parallel",
+    *(f"{side}_{n}" for side in ("prefill", "decode")
+      for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Load:
+    """Row by row: sequences in flight (NaN: not stated), lengths in tokens, requests per second (NaN: a closed loop),
+    and whether the accelerators are as full as they can be."""
+
+    in_flight: Floats
+    input_tokens: Floats
+    output_tokens: Floats
+    requests_per_second: Floats
+    at_capacity: Any
+
+
+def require_serving(columns: Columns) -> None:
+    """`InvalidInput` naming every needed column that is absent."""
+    require_columns(
+        columns,
+        "|".join(ACCELERATOR),
+        "model|benchmark",
+        "|".join((*_INPUTS, "avg_output_len", _SELF_CONTAINED)),
+        "|".join((*_OUTPUTS, _SELF_CONTAINED)),
+        "|".join((*_IN_FLIGHT, "target_qps", _MAXIMUM, _SELF_CONTAINED)),
+    )
+
+
+def read_load(columns: Columns) -> Load:
+    """The load of every row."""
+    rules = _rules(columns)
+    attention_ranks = np.maximum(1.0, numbers(columns, "attn_dp", 1.0)) if "attn_dp" in columns else 1.0
+    in_flight = [numbers(columns, n) * (attention_ranks if n == "batch_size" else 1.0) for n in _IN_FLIGHT]
+    fixed = 1.0 if "decode_tok_s" in columns else float("nan")
+    rate = numbers(columns, "target_qps")
+    found = first_of(*in_flight, np.full(len(rate), fixed))
+    alone = np.full(len(rate), _SINGLE_STREAM_TOKENS if "decode_tok_s" in columns else float("nan"))
+    full = np.isnan(found) & np.isnan(rate) & bool(_MAXIMUM in columns or "benchmark" in columns)
+    return Load(
+        in_flight=found,
+        input_tokens=first_of(*(numbers(columns, n) for n in _INPUTS), rules["input_tokens"], alone, _prompts(columns)),
+        output_tokens=first_of(*(numbers(columns, n) for n in _OUTPUTS), rules["output_tokens"], alone),
+        requests_per_second=np.where(np.isnan(found), rate, np.nan),
+        at_capacity=full,
+    )
+
+
+def is_whole_batch(columns: Columns) -> bool:
+    """Tables that give a batch but neither users nor a limit of sequences measure one batch from start to end."""
+    return ("batch_size" in columns or "decode_tok_s" in columns) and not (
+        "concurrency" in columns or "max_num_seqs" in columns
+    )
+
+
+def models(columns: Columns) -> list[str]:
+    """Model names; of benchmarks the model that their rules name."""
+    known = table("benchmarks")["serving"]
+    ruled = [str(known.get(b, {}).get("model", "")) for b in text(columns, "benchmark")]
+    return [name or rule for name, rule in zip(text(columns, "model"), ruled)]
+
+
+def stated_precisions(columns: Columns) -> list[str]:
+    """The first stated weight format of every row."""
+    known = table("benchmarks")["serving"]
+    ruled = [str(known.get(b, {}).get("precision", "")) for b in text(columns, "benchmark")]
+    options = (text(columns, n) for n in ("precision", "quant", "weight_precision", "weight_dtype", "dtype"))
+    plain = [["" if v == "UNSET" else v for v in option] for option in options]
+    return [next((v for v in row if v), "") for row in zip(*plain, ruled)]
+
+
+def engines(columns: Columns) -> list[str]:
+    """Engine names in lower case."""
+    default = "llama.cpp" if "decode_tok_s" in columns else ""
+    return [name.lower() or default for name in text(columns, "framework")]
+
+
+def _rules(columns: Columns) -> dict[str, Floats]:
+    known = table("benchmarks")["serving"]
+    names = text(columns, "benchmark")
+    fields = ("input_tokens", "output_tokens")
+    return {f: np.array([float(known.get(n, {}).get(f, "nan")) for n in names]) for f in fields}
+
+
+def _prompts(columns: Columns) -> Floats:
+    """Prompt lengths of tasks that do not state them (`calibration.toml`, section `task_prompt_tokens`)."""
+    if "avg_output_len" not in columns:
+        return np.full(len(next(iter(columns.values()))), np.nan)
+    known = calibration("task_prompt_tokens")
+    return np.array([float(known.get(t, known["other"])) for t in text(columns, "task")])
