@@ -13,6 +13,7 @@ from planner.hardware.intervals import interval_factors
 from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
 from planner.hardware.prices import Price, price, prices
+from planner.hardware.recalibrate import Recalibration, recalibrate
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ModelShape",
     "Precision",
     "Price",
+    "Recalibration",
     "ServingCell",
     "accelerator",
     "accelerator_from_spec",
@@ -35,5 +37,6 @@ __all__ = [
     "precision",
     "price",
     "prices",
+    "recalibrate",
     "serving_cell",
 ]

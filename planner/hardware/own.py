@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from planner.errors import InvalidInput, Violation, require
 from planner.hardware.accelerators import FORMATS, Accelerator
@@ -84,14 +84,14 @@ def model_shape_from_config(config: Mapping[str, Any], name: str = "") -> ModelS
 
 
 def _experts(text: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    experts: Any = _first(text, _EXPERTS)
-    if not _positive(experts) or int(experts) < 2:
+    experts = _first(text, _EXPERTS)
+    if not _positive(experts) or experts < 2:
         return {}
-    chosen: Any = _first(text, _CHOSEN)
-    if not _positive(chosen) or int(chosen) > int(experts):
+    chosen = _first(text, _CHOSEN)
+    if not _positive(chosen) or chosen > experts:
         raise InvalidInput(Violation("num_experts_per_tok", f"{chosen}", f"between 1 and {experts}"))
     width = _first(text, ("moe_intermediate_size", "expert_ffn_hidden_size", *_INTERMEDIATE)) or 4 * text["hidden_size"]
-    row = {"experts": int(experts), "experts_per_token": int(chosen), "moe_intermediate": int(width)}
+    row = {"experts": experts, "experts_per_token": chosen, "moe_intermediate": int(width)}
     shared_width = text.get("shared_expert_intermediate_size")
     shared = text.get("n_shared_experts") or text.get("num_shared_experts") or 0
     row["shared_experts"] = round(shared_width / width) if shared_width else int(shared)
@@ -184,7 +184,7 @@ def _first(config: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((config[n] for n in names if config.get(n) is not None), None)
 
 
-def _positive(value: Any) -> bool:
+def _positive(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,3 +158,82 @@ def test_median_errors_and_coverage_on_all_closed_loop_measurements(shared_data:
         assert np.median(np.abs(predicted / measured - 1)) < worst
         lower, upper = (np.array(result[f"predicted_{quantity}_seconds_{end}"])[sound] for end in ("lower", "upper"))
         assert 0.75 < np.mean((lower <= measured) & (measured <= upper)) <= 0.97
+
+
+def _serving(**changes: Any) -> dict[str, list[Any]]:
+    row = {
+        "system": "H100",
+        "model": "Llama-3.1-70B",
+        "precision": "fp8",
+        "n_gpus": 8,
+        "tp": 8,
+        "isl": 1000,
+        "osl": 500,
+    }
+    return {name: [value] for name, value in {**row, "concurrency": 16, **changes}.items()}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"system": "H100000"},
+        {"model": "no such model"},
+        {"tp": 3},
+        {"tp": 16},
+        {"system": "A100", "precision": "fp8"},
+        {"n_gpus": 1, "tp": 1, "precision": "bf16", "model": "Llama-3.1-405B"},
+        {"concurrency": ""},
+        {"isl": "many"},
+        {"osl": -5},
+    ],
+)
+def test_what_cannot_run_is_unsupported_and_blank(changes: dict[str, Any]) -> None:
+    assert estimate_serving(_serving())["supported"] == [True]
+    for estimate in (estimate_serving, estimate_energy):
+        found = estimate(_serving(**changes))
+        assert found["supported"] == [False]
+        assert all(math.isnan(v[0]) for name, v in found.items() if name != "supported")
+
+
+def test_training_that_cannot_run_is_unsupported_and_blank() -> None:
+    row = {"accelerator": "H100", "model": "Llama-3.1-8B", "n_accel": 64, "precision": "bf16", "tokens": 1e12}
+    good = {name: [value] for name, value in row.items()}
+    assert estimate_training(good)["supported"] == [True]
+    for name, value in (("accelerator", "x"), ("model", "x"), ("precision", "fp3"), ("tp", 3), ("n_accel", 1)):
+        found = estimate_training({**good, name: [value]})
+        assert found["supported"] == [False]
+        assert math.isnan(found["predicted_accelerator_hours"][0])
+
+
+def test_columns_of_other_benchmarks_are_understood() -> None:
+    tables: list[dict[str, list[Any]]] = [
+        {"benchmark": ["llama2-70b-99"], "accelerator": ["NVIDIA H100-SXM-80GB"], "n_accel": [8], "target_qps": [50]},
+        {
+            "model": ["DeepSeek-R1-0528"], "gpu": ["B200"], "parallel": ["DEP4"], "n_gpus": ["4"], "precision": ["fp4"],
+            "isl": ["1000"], "osl": ["1000"], "max_output_tok_s_per_gpu": ["6463"],
+        },
+        {
+            "model": ["llama2-70b"], "hardware": ["a100-80gb"], "tp": ["4"], "prompt_size": ["512"],
+            "batch_size": ["4"], "output_tokens": ["128"],
+        },
+        {"gpu": ["A100 SXM"], "n_gpus": ["1"], "model": ["LLaMA-3-8B"], "quant": ["Q4_K_M"], "decode_tok_s": ["133"]},
+    ]  # fmt: skip
+    for table in tables:
+        assert estimate_serving(table)["supported"] == [True]
+    training = {"benchmark": ["gpt3"], "accelerator": ["TPU-v5p"], "n_accel": ["2048"], "global_batch": ["4096"]}
+    assert estimate_training(training)["supported"] == [True]
+
+
+def test_long_tables_repeat_what_short_ones_say() -> None:
+    short = {n: v * 3 for n, v in _serving().items()} | {"concurrency": [1, 16, 256], "tp": [8, 8, 3]}
+    long = estimate_serving({n: v * 500 for n, v in short.items()})
+    once = estimate_serving(short)
+    for name, values in once.items():
+        assert np.array_equal(long[name], values * 500, equal_nan=name != "supported")
+
+
+def test_an_empty_table_has_no_answers() -> None:
+    empty: dict[str, list[Any]] = {name: [] for name in _serving()}
+    assert estimate_serving(empty)["supported"] == []
+    assert estimate_energy(empty)["supported"] == []
+    assert estimate_training({"accelerator": [], "model": []})["supported"] == []
