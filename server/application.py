@@ -30,6 +30,7 @@ from server.interceptors.errors import Errors
 from server.interceptors.log import CallLog
 from server.interceptors.metrics import CallMetrics
 from server.interceptors.request_id import RequestId
+from server.services.experiments import DesignWork
 from server.services.hardware import HardwareService
 from server.services.laws import FitWork, LawsService
 from server.services.library import Library
@@ -134,7 +135,11 @@ class Application:
     def _build(self) -> tuple[OperationRunner, grpc.aio.Server]:
         limits, execution, metrics = self.settings.limits, self.settings.execution, self.metrics
         library = Library(self._store)
-        kinds: dict[str, Work] = {"FitLaw": FitWork(self._store), "ComputeFront": FrontWork(library, metrics)}
+        kinds: dict[str, Work] = {
+            "FitLaw": FitWork(self._store),
+            "DesignExperiment": DesignWork(library),
+            "ComputeFront": FrontWork(library, metrics),
+        }
         runner = OperationRunner(self._store, self._pool, execution, metrics, kinds)
         server = grpc.aio.server(
             interceptors=[

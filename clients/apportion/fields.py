@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from apportion.v1 import laws_service_pb2 as laws_service
 from apportion.v1 import planning_service_pb2 as planning
 
 
@@ -131,6 +132,17 @@ FRONT = Kind(
             for field in LIFECYCLE.fields
             if field not in _ANSWER or field.name == "limit"
         ),
+    ),
+)
+EXPERIMENT = Kind(
+    "experiment",
+    laws_service.DesignExperimentRequest,
+    (
+        Field("budget_flops", "budget_flops", "what the pilot runs may cost together"),
+        Field("target_flops", "target_flops", "decide the best size at this training compute"),
+        Field("form", "form", "the form to pin down; chinchilla unless said"),
+        Field("law", "law", "a law believed to be near the truth"),
+        Field("seed", "seed", "seed of the draws"),
     ),
 )
 PLANS: Mapping[str, Kind] = {kind.title: kind for kind in (TRAINING, DEPLOYMENT, LIFECYCLE)}

@@ -20,7 +20,7 @@ from apportion import answers, fields, requests
 from apportion.errors import ApportionError, DeadlineExceeded, InvalidArgument, Violation, read_status
 from apportion.reading import read
 from apportion.tables import Table
-from apportion.v1 import hardware_pb2, hardware_service_pb2, law_pb2, laws_service_pb2, plan_pb2
+from apportion.v1 import experiment_pb2, hardware_pb2, hardware_service_pb2, law_pb2, laws_service_pb2, plan_pb2
 from apportion.v1 import planning_service_pb2 as planning
 
 READ_SECONDS = 5.0
@@ -137,6 +137,32 @@ def fit(
             yield from _quietly(delete_run_set(request.run_set))
         raise
     return read(answers.Law, law)
+
+
+def design_experiment(
+    *,
+    runs: Any = None,
+    candidates: Any = None,
+    target_points: Any = None,
+    timeout_seconds: float = FIT_SECONDS,
+    on_stage: OnStage | None = None,
+    **wishes: Any,
+) -> Flow[answers.ExperimentDesign]:
+    """Which pilot runs to buy for at most `budget_flops`; asked again with their results in `runs`, the next ones.
+
+    The decision is the best size at `target_flops`, or the loss at `target_points`. `runs`, `candidates` and
+    `target_points` are tables of any kind, in columns that name the form's variables; `runs` has a column `loss`.
+    Other wishes: `form`, `law`, `seed`.
+    Raises InvalidArgument, NotFound, DeadlineExceeded after `timeout_seconds` (the work is then cancelled).
+    """
+    request = requests.build(fields.EXPERIMENT, wishes)
+    for field, table in (("runs", runs), ("candidates", candidates), ("target_points", target_points)):
+        if table is not None:
+            getattr(request, field).CopyFrom(Table.read(table, field).to_proto())
+    operation = yield _call("Laws", request, operations_pb2.Operation, TABLE_SECONDS)
+    metadata = laws_service_pb2.DesignExperimentMetadata
+    found = yield from _result(operation, experiment_pb2.ExperimentDesign, metadata, timeout_seconds, on_stage)
+    return read(answers.ExperimentDesign, found)
 
 
 def laws() -> Flow[tuple[answers.Law, ...]]:

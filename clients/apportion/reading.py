@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 from google.protobuf.message import Message
 
 from apportion.answers import Answer
+from apportion.tables import Table
 
 A = TypeVar("A", bound=Answer)
 
@@ -53,6 +54,8 @@ def _value(field: Any, message: Message, inner: type[Answer] | None) -> Any:
         return tuple(read(inner, item) for item in held) if inner else tuple(held)
     if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
         return datetime.fromtimestamp(held.ToNanoseconds() / 1e9, UTC) if message.HasField(field.name) else None
+    if field.message_type is not None and field.message_type.full_name == "apportion.v1.Table":
+        return Table.from_proto(held)
     if inner is not None:
         # A plan always has a decision to look at, if an empty one.
         missing = not message.HasField(field.name) and field.name != "decision"

@@ -20,7 +20,7 @@ from planner import allocation, fitting
 from planner.errors import PlanningError
 from planner.laws import Law, form_class, law
 from server import names
-from server.convert import errors, plans, problems
+from server.convert import errors, experiments, plans, problems
 from server.convert import laws as law_messages
 from server.convert.runs import to_runs
 from server.execution.attachments import unpack_law
@@ -112,6 +112,17 @@ def fit_law(serialised: bytes) -> Parts:
     )
 
 
+def check_design(serialised: bytes) -> Parts:
+    """Whether an experiment can be designed at all: the same errors, no work."""
+    experiments.to_question(laws_service_pb2.DesignExperimentRequest.FromString(serialised), _law)
+    return (b"",)
+
+
+def design_experiment(serialised: bytes) -> Parts:
+    question = experiments.to_question(laws_service_pb2.DesignExperimentRequest.FromString(serialised), _law)
+    return (experiments.to_design(question.answer(), question).SerializeToString(),)
+
+
 def _fit_arguments(request: laws_service_pb2.FitLawRequest) -> tuple[fitting.Runs, dict[str, Any]]:
     runs = to_runs(table_pb2.Table.FromString(_attachments.get()[request.run_set]))
     options: dict[str, Any] = {"where": request.filter or None, "mapping": dict(request.column_variables) or None}
@@ -144,4 +155,6 @@ JOBS: Mapping[str, Callable[[bytes], Parts]] = {
     "CheckFront": check_front,
     "CheckFit": check_fit,
     "FitLaw": fit_law,
+    "CheckDesign": check_design,
+    "DesignExperiment": design_experiment,
 }

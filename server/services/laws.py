@@ -23,6 +23,7 @@ from server.execution.worker import Job
 from server.interceptors import call
 from server.interceptors.around import Context
 from server.pages import Page, read_page
+from server.services import experiments
 from server.services.library import Library, is_published, published
 from server.services.once import Once
 from server.services.operations import answer_or_raise
@@ -161,6 +162,11 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
         name = names.full(names.LAWS, identity)
         await self._store.write("delete_law", resources.remove, law_rows, identity, name)
         return empty_pb2.Empty()
+
+    async def DesignExperiment(
+        self, request: laws_service_pb2.DesignExperimentRequest, context: Context
+    ) -> operations_pb2.Operation:
+        return await experiments.begin(self._store, self._pool, self._operations, self._library, request)
 
     async def Predict(
         self, request: laws_service_pb2.PredictRequest, context: Context

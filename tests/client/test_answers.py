@@ -12,7 +12,7 @@ import pytest
 
 from apportion import answers
 from apportion.reading import read
-from apportion.v1 import estimate_pb2, hardware_pb2, law_pb2, plan_pb2
+from apportion.v1 import estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
 
 MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Estimate: estimate_pb2.Estimate,
@@ -24,6 +24,7 @@ MESSAGES: dict[type[answers.Answer], Any] = {
     answers.LawDraws: law_pb2.LawDraws,
     answers.ComputeOptimalExponent: law_pb2.ComputeOptimalExponent,
     answers.Law: law_pb2.Law,
+    answers.ExperimentDesign: experiment_pb2.ExperimentDesign,
     answers.RunSet: law_pb2.RunSet,
     answers.Decision: plan_pb2.Decision,
     answers.Certificate: plan_pb2.Certificate,

@@ -145,6 +145,23 @@ def front(found: answers.Front) -> RenderableType:
     return _stack(head, grid, *_warnings(found.warnings))
 
 
+def experiment(found: answers.ExperimentDesign) -> RenderableType:
+    head = Text.assemble(("Pilot runs", "bold"), f"  {found.run_count} runs, {found.cost_flops:.3g} FLOP, {found.form}")
+    facts = _facts()
+    for name, estimate in found.decision.items():
+        spread = f"  [{shown(name, estimate.lower)} … {shown(name, estimate.upper)}]"
+        facts.add_row(f"{name.replace('_', ' ')} as believed now", escape(shown(name, estimate.value) + spread))
+    facts.add_row("expected regret now", _regret(found.before_loss, found.before_flops))
+    facts.add_row("after these runs", _regret(found.after_loss, found.after_flops))
+    if found.bound_loss is not None:
+        facts.add_row("no design is below", _regret(found.bound_loss, None))
+    return _stack(head, facts, table(found.runs))
+
+
+def _regret(loss: float, flops: float | None) -> str:
+    return f"{loss:.3g} in loss" + (f", {flops:.3g} FLOP" if flops is not None else "")
+
+
 def table(found: Table) -> RenderableType:
     """At most a screenful, an interval beside its value; JSON and CSV have the whole."""
     names = [name for name in found.columns if not _is_bound(name, found)]

@@ -413,3 +413,84 @@ class PredictResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["table", b"table"]) -> None: ...
 
 global___PredictResponse = PredictResponse
+
+@typing.final
+class DesignExperimentRequest(google.protobuf.message.Message):
+    """Request of `Laws.DesignExperiment`. Give either `target_flops` or `target_points`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BUDGET_FLOPS_FIELD_NUMBER: builtins.int
+    TARGET_FLOPS_FIELD_NUMBER: builtins.int
+    TARGET_POINTS_FIELD_NUMBER: builtins.int
+    FORM_FIELD_NUMBER: builtins.int
+    LAW_FIELD_NUMBER: builtins.int
+    CANDIDATES_FIELD_NUMBER: builtins.int
+    RUNS_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    budget_flops: builtins.float
+    """What the pilot runs may cost together."""
+    target_flops: builtins.float
+    """The decision: the best model and token counts at this training compute."""
+    form: builtins.str
+    """The form to pin down; `chinchilla` when unset, or that of `law`."""
+    law: builtins.str
+    """A law believed to be near the truth, `laws/{law}`; usual ranges of the form's coefficients when unset."""
+    seed: builtins.int
+    """Seed of the draws; 0 when unset."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    @property
+    def target_points(self) -> apportion.v1.table_pb2.Table:
+        """The decision: the loss at these points, one a row, in columns that name the form's variables."""
+
+    @property
+    def candidates(self) -> apportion.v1.table_pb2.Table:
+        """Runs that could be bought, one a row, in columns that name the form's variables; a grid over compute and tokens per
+        parameter when unset. What a run costs follows from its parameters and tokens, unless there is a column `cost_flops`.
+        """
+
+    @property
+    def runs(self) -> apportion.v1.table_pb2.Table:
+        """Runs made so far, with their losses."""
+
+    def __init__(
+        self,
+        *,
+        budget_flops: builtins.float = ...,
+        target_flops: builtins.float | None = ...,
+        target_points: apportion.v1.table_pb2.Table | None = ...,
+        form: builtins.str = ...,
+        law: builtins.str = ...,
+        candidates: apportion.v1.table_pb2.Table | None = ...,
+        runs: apportion.v1.table_pb2.Table | None = ...,
+        seed: builtins.int | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_target_flops", b"_target_flops", "candidates", b"candidates", "runs", b"runs", "seed", b"seed", "target_flops", b"target_flops", "target_points", b"target_points"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_target_flops", b"_target_flops", "budget_flops", b"budget_flops", "candidates", b"candidates", "form", b"form", "law", b"law", "request_id", b"request_id", "runs", b"runs", "seed", b"seed", "target_flops", b"target_flops", "target_points", b"target_points"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_target_flops", b"_target_flops"]) -> typing.Literal["target_flops"] | None: ...
+
+global___DesignExperimentRequest = DesignExperimentRequest
+
+@typing.final
+class DesignExperimentMetadata(google.protobuf.message.Message):
+    """Progress of a design."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: builtins.int
+    stage: builtins.str
+    """What is being done, in words."""
+    def __init__(
+        self,
+        *,
+        stage: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
+
+global___DesignExperimentMetadata = DesignExperimentMetadata

@@ -78,6 +78,11 @@ class LawsStub(object):
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.DeleteLawRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.DesignExperiment = channel.unary_unary(
+                '/apportion.v1.Laws/DesignExperiment',
+                request_serializer=apportion_dot_v1_dot_laws__service__pb2.DesignExperimentRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.Predict = channel.unary_unary(
                 '/apportion.v1.Laws/Predict',
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.PredictRequest.SerializeToString,
@@ -145,6 +150,13 @@ class LawsServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DesignExperiment(self, request, context):
+        """Which pilot runs to buy for a decision; asked again, with their results, it plans the next ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Predict(self, request, context):
         """The loss a law predicts at each point, with an interval.
         """
@@ -194,6 +206,11 @@ def add_LawsServicer_to_server(servicer, server):
                     servicer.DeleteLaw,
                     request_deserializer=apportion_dot_v1_dot_laws__service__pb2.DeleteLawRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DesignExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DesignExperiment,
+                    request_deserializer=apportion_dot_v1_dot_laws__service__pb2.DesignExperimentRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'Predict': grpc.unary_unary_rpc_method_handler(
                     servicer.Predict,
@@ -418,6 +435,33 @@ class Laws(object):
             '/apportion.v1.Laws/DeleteLaw',
             apportion_dot_v1_dot_laws__service__pb2.DeleteLawRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DesignExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Laws/DesignExperiment',
+            apportion_dot_v1_dot_laws__service__pb2.DesignExperimentRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,12 @@ class LawsStub:
     ]
     """Forgets a fitted law."""
 
+    DesignExperiment: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.DesignExperimentRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Which pilot runs to buy for a decision; asked again, with their results, it plans the next ones."""
+
     Predict: grpc.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.PredictRequest,
         apportion.v1.laws_service_pb2.PredictResponse,
@@ -128,6 +134,12 @@ class LawsAsyncStub:
         google.protobuf.empty_pb2.Empty,
     ]
     """Forgets a fitted law."""
+
+    DesignExperiment: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.DesignExperimentRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Which pilot runs to buy for a decision; asked again, with their results, it plans the next ones."""
 
     Predict: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.PredictRequest,
@@ -201,6 +213,14 @@ class LawsServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Forgets a fitted law."""
+
+    @abc.abstractmethod
+    def DesignExperiment(
+        self,
+        request: apportion.v1.laws_service_pb2.DesignExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Which pilot runs to buy for a decision; asked again, with their results, it plans the next ones."""
 
     @abc.abstractmethod
     def Predict(
