@@ -18,7 +18,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import DBAPIError
 
-from apportion.v1 import hardware_service_pb2_grpc, laws_service_pb2_grpc, planning_service_pb2_grpc
+from apportion.v1 import (
+    hardware_service_pb2_grpc,
+    laws_service_pb2_grpc,
+    planning_service_pb2_grpc,
+    sensitivity_service_pb2_grpc,
+)
 from server import VERSION
 from server.errors import CannotServe, StoreUnavailable
 from server.execution.operations import OperationRunner, Work
@@ -36,6 +41,7 @@ from server.services.laws import FitWork, LawsService
 from server.services.library import Library
 from server.services.operations import OperationsService
 from server.services.planning import FrontWork, PlanningService
+from server.services.sensitivity import SensitivityService
 from server.settings import Settings, split_address
 from server.storage import migrate
 from server.storage.schema import HEAD
@@ -46,6 +52,7 @@ SERVICES = (
     "apportion.v1.Laws",
     "apportion.v1.Hardware",
     "apportion.v1.Planning",
+    "apportion.v1.Sensitivity",
     "google.longrunning.Operations",
 )
 _MAX_METADATA_BYTES = 16 << 10
@@ -167,6 +174,8 @@ class Application:
         laws_service_pb2_grpc.add_LawsServicer_to_server(laws, server)
         planning_service_pb2_grpc.add_PlanningServicer_to_server(planning, server)
         hardware_service_pb2_grpc.add_HardwareServicer_to_server(HardwareService(limits.max_table_cells), server)
+        sensitivity = SensitivityService(self._pool, limits.max_table_cells)
+        sensitivity_service_pb2_grpc.add_SensitivityServicer_to_server(sensitivity, server)
         operations_grpc_pb2.add_OperationsServicer_to_server(OperationsService(self._store, runner), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self.settings.listen.reflection:

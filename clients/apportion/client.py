@@ -24,6 +24,7 @@ from apportion.channel import Endpoint, read_error
 from apportion.embedded import POLL_SECONDS, EmbeddedServer
 from apportion.errors import Cancelled
 from apportion.flows import Call, Flow
+from apportion.sensitivity import sensitivity as _sensitivity
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -162,6 +163,7 @@ class Client(_Connection):
     law = _blocking(flows.law)
     delete_law = _blocking(flows.delete_law)
     predict = _blocking(flows.predict)
+    sensitivity = _blocking(_sensitivity)
     accelerators = _blocking(flows.accelerators)
     accelerator = _blocking(flows.accelerator)
     model_shapes = _blocking(flows.model_shapes)
@@ -247,6 +249,7 @@ class AsyncClient(_Connection):
     law = _awaited(flows.law)
     delete_law = _awaited(flows.delete_law)
     predict = _awaited(flows.predict)
+    sensitivity = _awaited(_sensitivity)
     accelerators = _awaited(flows.accelerators)
     accelerator = _awaited(flows.accelerator)
     model_shapes = _awaited(flows.model_shapes)

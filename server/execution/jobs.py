@@ -24,6 +24,7 @@ from server.convert import errors, experiments, plans, problems
 from server.convert import laws as law_messages
 from server.convert.runs import to_runs
 from server.execution.attachments import unpack_law
+from server.execution.sensitivity_job import analyze_sensitivity
 
 Parts = tuple[bytes, ...]
 _log = logging.getLogger("server.jobs")
@@ -155,6 +156,7 @@ JOBS: Mapping[str, Callable[[bytes], Parts]] = {
     "CheckFront": check_front,
     "CheckFit": check_fit,
     "FitLaw": fit_law,
+    "AnalyzeSensitivity": analyze_sensitivity,
     "CheckDesign": check_design,
     "DesignExperiment": design_experiment,
 }

@@ -18,7 +18,14 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from apportion.v1 import hardware_service_pb2, laws_service_pb2, planning_service_pb2
 
-SERVICES = ["", "apportion.v1.Laws", "apportion.v1.Hardware", "apportion.v1.Planning", "google.longrunning.Operations"]
+SERVICES = [
+    "",
+    "apportion.v1.Laws",
+    "apportion.v1.Hardware",
+    "apportion.v1.Planning",
+    "apportion.v1.Sensitivity",
+    "google.longrunning.Operations",
+]
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 import apportion
-from apportion.cli import estimate, experiment, fitting, front, laws, plan, plans, runs, serve, tour
+from apportion.cli import estimate, experiment, fitting, front, laws, plan, plans, runs, sensitivity, serve, tour
 from apportion.cli.options import EndpointOption, StoreOption
 from apportion.cli.session import GLOBALS, OTHER, errors, exit_code
 from apportion.errors import ApportionError, NotFound
@@ -45,6 +45,7 @@ app.add_typer(laws.app, name="laws", help="Published and fitted scaling laws.")
 app.add_typer(runs.app, name="runs", help="Stored tables of training runs.")
 app.command("fit")(fitting.fit)
 app.command("predict")(fitting.predict)
+app.command("sensitivity")(sensitivity.sensitivity)
 app.command("design-experiment")(experiment.design_experiment)
 app.add_typer(plan.app, name="plan", help="What to train, how to serve it, or both.")
 app.command("front")(front.front)
