@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
 
-from apportion import flows
+from apportion import comparing, flows
 from apportion.channel import Endpoint, read_error
 from apportion.embedded import POLL_SECONDS, EmbeddedServer
 from apportion.errors import Cancelled
@@ -159,6 +159,7 @@ class Client(_Connection):
     delete_run_set = _blocking(flows.delete_run_set)
     fit = _blocking(flows.fit)
     design_experiment = _blocking(flows.design_experiment)
+    compare = _blocking(comparing.compare)
     laws = _blocking(flows.laws)
     law = _blocking(flows.law)
     delete_law = _blocking(flows.delete_law)
@@ -245,6 +246,7 @@ class AsyncClient(_Connection):
     delete_run_set = _awaited(flows.delete_run_set)
     fit = _awaited(flows.fit)
     design_experiment = _awaited(flows.design_experiment)
+    compare = _awaited(comparing.compare)
     laws = _awaited(flows.laws)
     law = _awaited(flows.law)
     delete_law = _awaited(flows.delete_law)

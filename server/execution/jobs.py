@@ -10,7 +10,7 @@ import contextvars
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from google.rpc import status_pb2
@@ -18,9 +18,10 @@ from google.rpc import status_pb2
 from apportion.v1 import laws_service_pb2, planning_service_pb2, table_pb2
 from planner import allocation, fitting
 from planner.errors import PlanningError
+from planner.fitting import automatic, selection
 from planner.laws import Law, form_class, law
 from server import names
-from server.convert import errors, experiments, plans, problems
+from server.convert import comparisons, errors, experiments, plans, problems
 from server.convert import laws as law_messages
 from server.convert.runs import to_runs
 from server.execution.attachments import unpack_law
@@ -88,9 +89,36 @@ def check_fit(serialised: bytes) -> Parts:
     with problems.named_after(_FIT_FIELDS):
         if request.group_column:
             runs.column(request.group_column)
-        kind = fitting.observed_as(form_class(request.form))
-        fitting.observe(runs, kind, where=options["where"], mapping=options["mapping"])
+        if request.form == automatic.AUTO:
+            selection.check(runs, None, holdout=None, **options)
+        else:
+            kind = fitting.observed_as(form_class(request.form))
+            fitting.observe(runs, kind, where=options["where"], mapping=options["mapping"])
     return (b"",)
+
+
+def check_compare(serialised: bytes) -> Parts:
+    """Whether the runs allow the comparison at all: the same errors, no work."""
+    request = laws_service_pb2.CompareFormsRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        selection.check(runs, request.forms or None, holdout=request.holdout or None, **options)
+    return (b"",)
+
+
+def compare_forms(serialised: bytes) -> Parts:
+    request = laws_service_pb2.CompareFormsRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        found = selection.compare_forms(
+            runs,
+            request.forms or None,
+            holdout=request.holdout or None,
+            bootstrap=request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else _DEFAULT_DRAWS,
+            seed=request.seed,
+            **options,
+        )
+    return (comparisons.to_comparison(found).SerializeToString(),)
 
 
 def fit_law(serialised: bytes) -> Parts:
@@ -98,9 +126,9 @@ def fit_law(serialised: bytes) -> Parts:
     request = laws_service_pb2.FitLawRequest.FromString(serialised)
     runs, options = _fit_arguments(request)
     with problems.named_after(_FIT_FIELDS):
-        fitted = fitting.fit_law(
+        fit = automatic.fit_best if request.form == automatic.AUTO else partial(fitting.fit_law, form=request.form)
+        fitted = fit(
             runs,
-            request.form,
             name=names.identity(names.LAWS, request.law_id, "law_id"),
             bootstrap=request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else _DEFAULT_DRAWS,
             seed=request.seed,
@@ -124,7 +152,9 @@ def design_experiment(serialised: bytes) -> Parts:
     return (experiments.to_design(question.answer(), question).SerializeToString(),)
 
 
-def _fit_arguments(request: laws_service_pb2.FitLawRequest) -> tuple[fitting.Runs, dict[str, Any]]:
+def _fit_arguments(
+    request: laws_service_pb2.FitLawRequest | laws_service_pb2.CompareFormsRequest,
+) -> tuple[fitting.Runs, dict[str, Any]]:
     runs = to_runs(table_pb2.Table.FromString(_attachments.get()[request.run_set]))
     options: dict[str, Any] = {"where": request.filter or None, "mapping": dict(request.column_variables) or None}
     if request.group_column:
@@ -159,4 +189,6 @@ JOBS: Mapping[str, Callable[[bytes], Parts]] = {
     "AnalyzeSensitivity": analyze_sensitivity,
     "CheckDesign": check_design,
     "DesignExperiment": design_experiment,
+    "CheckCompare": check_compare,
+    "CompareForms": compare_forms,
 }

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from apportion.v1 import law_pb2, laws_service_pb2, laws_service_pb2_grpc
-from planner.errors import Range, UnknownName, require
+from planner.errors import UnknownName, require
 from planner.laws import form_class
 from planner.laws import laws as published_laws
 from server import names
@@ -23,7 +23,8 @@ from server.execution.worker import Job
 from server.interceptors import call
 from server.interceptors.around import Context
 from server.pages import Page, read_page
-from server.services import experiments
+from server.services import comparison, experiments
+from server.services.attachments import run_set_attachment
 from server.services.library import Library, is_published, published
 from server.services.once import Once
 from server.services.operations import answer_or_raise
@@ -33,8 +34,7 @@ from server.storage.schema import run_sets
 from server.storage.store import Store
 from server.telemetry.metrics import Metrics
 
-_DRAWS = Range(0, 100_000, "draws")
-_SEEDS = Range(0, 2**31 - 1, "")
+AUTO = "auto"  # the form that extrapolates best
 
 
 class LawsService(laws_service_pb2_grpc.LawsServicer):
@@ -118,6 +118,11 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
 
         return await self._operations.begin(once, "start_fit", start, "FitLaw", serialised)
 
+    async def CompareForms(
+        self, request: laws_service_pb2.CompareFormsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        return await comparison.begin(self._store, self._pool, self._operations, request)
+
     async def _checked_fit(self, request: laws_service_pb2.FitLawRequest) -> laws_service_pb2.FitLawRequest:
         """The request with its law id and canonical names, once everything that can be checked beforehand was."""
         complete = laws_service_pb2.FitLawRequest()
@@ -126,10 +131,10 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
         if is_published(complete.law_id):
             raise AlreadyExists(names.full(names.LAWS, complete.law_id))
         require(
-            *_SEEDS.check("seed", request.seed),
-            *_DRAWS.check("bootstrap_draw_count", request.bootstrap_draw_count),
+            *comparison.SEEDS.check("seed", request.seed),
+            *comparison.DRAWS.check("bootstrap_draw_count", request.bootstrap_draw_count),
         )
-        complete.form = form_class(request.form).form_name
+        complete.form = AUTO if request.form.lower() == AUTO else form_class(request.form).form_name
         complete.run_set = names.full(names.RUN_SETS, names.identity(names.RUN_SETS, request.run_set, "run_set"))
         job = Job("CheckFit", complete.SerializeToString(), await run_set_attachment(self._store, complete.run_set))
         answer_or_raise(await self._pool.run(job, call.current().remaining_seconds()))
@@ -209,13 +214,6 @@ class FitWork:
 
     def stage(self, stage: str) -> Message:
         return laws_service_pb2.FitLawMetadata(stage=stage)
-
-
-async def run_set_attachment(store: Store, name: str) -> dict[str, bytes]:
-    """The content of a run set, for a job. Raises NotFound."""
-    identity = names.identity(names.RUN_SETS, name, "run_set")
-    row = await store.read("get_run_set", resources.get, run_sets, identity, name)
-    return {name: resources.unpack(row.content)}
 
 
 def _stamp(timestamp: timestamp_pb2.Timestamp) -> int:

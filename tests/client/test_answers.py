@@ -12,7 +12,7 @@ import pytest
 
 from apportion import answers
 from apportion.reading import read
-from apportion.v1 import estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
+from apportion.v1 import comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
 
 MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Estimate: estimate_pb2.Estimate,
@@ -26,6 +26,9 @@ MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Law: law_pb2.Law,
     answers.ExperimentDesign: experiment_pb2.ExperimentDesign,
     answers.RunSet: law_pb2.RunSet,
+    answers.FormScore: comparison_pb2.FormScore,
+    answers.ComparisonSplit: comparison_pb2.ComparisonSplit,
+    answers.FormComparison: comparison_pb2.FormComparison,
     answers.Decision: plan_pb2.Decision,
     answers.Certificate: plan_pb2.Certificate,
     answers.BindingLimit: plan_pb2.BindingLimit,

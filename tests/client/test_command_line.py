@@ -70,6 +70,18 @@ def test_laws_are_listed_and_shown(run: Run) -> None:
     assert "alpha" in run("laws", "show", "laws/besiroglu-2024").out
 
 
+def test_forms_are_compared(run: Run) -> None:
+    arguments = (RUNS, "--forms", "chinchilla,data-constrained", "--where", "epochs <= 4", "--holdout", "N > 3e9")
+    found = run("compare", *arguments, "--bootstrap", "50", "--output", "json").document
+    assert found["chosen_form"] in ("chinchilla", "data-constrained")
+    assert found["statement"]
+    assert {"nearest-run", "log-plane", "constant"} <= {score["form"] for score in found["ranking"]}
+    shown = run("compare", *arguments, "--bootstrap", "50").out
+    assert "data-constrained" in shown
+    assert "runs fitted" in shown
+    assert run("compare", RUNS, "--forms", "chinchila").code == 2
+
+
 def test_a_training_plan_as_json_has_the_contract_names(run: Run) -> None:
     done = run("plan", "training", "--law", "besiroglu-2024", "--training-flops", "1e22", "--output", "json")
     assert done.code == 0

@@ -10,7 +10,11 @@ import typer
 from rich.markup import escape
 
 import apportion
+<<<<<<< clients/apportion/cli/main.py
+from apportion.cli import compare, estimate, experiment, fitting, front, laws, plan, plans, runs, serve, tour
+=======
 from apportion.cli import estimate, experiment, fitting, front, laws, plan, plans, runs, sensitivity, serve, tour
+>>>>>>> /tmp/sens/new
 from apportion.cli.options import EndpointOption, StoreOption
 from apportion.cli.session import GLOBALS, OTHER, errors, exit_code
 from apportion.errors import ApportionError, NotFound
@@ -44,6 +48,7 @@ app.command("serve", context_settings=serve.CONTEXT)(serve.serve)
 app.add_typer(laws.app, name="laws", help="Published and fitted scaling laws.")
 app.add_typer(runs.app, name="runs", help="Stored tables of training runs.")
 app.command("fit")(fitting.fit)
+app.command("compare")(compare.compare)
 app.command("predict")(fitting.predict)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("design-experiment")(experiment.design_experiment)

@@ -45,6 +45,40 @@ def laws(found: Iterable[answers.Law]) -> RenderableType:
     return grid
 
 
+def comparison(found: answers.FormComparison) -> RenderableType:
+    """Forms by extrapolation error; the held-out runs' error beside it where there are any."""
+    percent = found.error_kind == "log_ratio"
+    grid = _grid("form", "error", "interval", "held out", "R²", "fitted", numeric=True)
+    for score in found.ranking:
+        error, checked = score.extrapolation_error, score.holdout_error
+        name = Text(score.form, "dim" if score.baseline else "bold" if score.form == found.chosen_form else "")
+        r_squared = "–" if score.holdout_r_squared is None else f"{score.holdout_r_squared:.4f}"
+        way = "" if score.baseline else f"{score.coefficient_count} coefficients, {score.sharing}"
+        grid.add_row(
+            name,
+            _error(error.value, percent) if error else "–",
+            f"{_error(error.lower, percent)} … {_error(error.upper, percent)}" if error else "–",
+            _error(checked.value, percent) if checked else "–",
+            r_squared,
+            way + (", tied" if score.tied and score.form != found.chosen_form else ""),
+        )
+    verdict = Text.assemble(
+        ("chosen " if found.trustworthy else "not to be trusted ", "bold green" if found.trustworthy else "bold red"),
+        (found.chosen_form, "bold"),
+        f"  {found.statement}",
+    )
+    splits = _facts()
+    for split in found.splits:
+        splits.add_row(escape(split.name), f"{split.fitted_row_count} runs fitted, {split.held_row_count} predicted")
+    for form, why in found.excluded_forms.items():
+        splits.add_row(f"{form} left out", escape(why))
+    return _stack(verdict, grid, splits)
+
+
+def _error(value: float, percent: bool) -> str:
+    return f"{value:.2%}" if percent else f"{value:.4g}"
+
+
 def law(found: answers.Law) -> RenderableType:
     head = Text.assemble((found.name, "bold"), "  ", found.form, "  ", (found.grade, _GRADES.get(found.grade, "")))
     coefficients = _grid("coefficient", "value", "interval", "standard error")

@@ -31,7 +31,7 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61pportion/v1/laws_service.proto\x12\x0c\x61pportion.v1\x1a\x16\x61pportion/v1/law.proto\x1a\x18\x61pportion/v1/table.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x96\x01\n\x11ImportRunsRequest\x12\x18\n\nrun_set_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x05table\x18\x02 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"?\n\x10GetRunSetRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\"G\n\x12ListRunSetsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x13ListRunSetsResponse\x12&\n\x08run_sets\x18\x01 \x03(\x0b\x32\x14.apportion.v1.RunSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x13\x44\x65leteRunSetRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\"\xc8\x03\n\rFitLawRequest\x12.\n\x07run_set\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\x12\x12\n\x04\x66orm\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06law_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cgroup_column\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\'\n\x14\x62ootstrap_draw_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x17\n\x04seed\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12P\n\x10\x63olumn_variables\x18\x08 \x03(\x0b\x32\x30.apportion.v1.FitLawRequest.ColumnVariablesEntryB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x01\x1a\x36\n\x14\x43olumnVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x17\n\x15_bootstrap_draw_countB\x07\n\x05_seed\"\x1f\n\x0e\x46itLawMetadata\x12\r\n\x05stage\x18\x01 \x01(\t\"d\n\rGetLawRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12)\n\x04view\x18\x02 \x01(\x0e\x32\x15.apportion.v1.LawViewB\x04\xe2\x41\x01\x01\"D\n\x0fListLawsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"L\n\x10ListLawsResponse\x12\x1f\n\x04laws\x18\x01 \x03(\x0b\x32\x11.apportion.v1.Law\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x10\x44\x65leteLawRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\"\x93\x02\n\x0ePredictRequest\x12\'\n\x03law\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12)\n\x06points\x18\x02 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12Q\n\x10\x63olumn_variables\x18\x03 \x03(\x0b\x32\x31.apportion.v1.PredictRequest.ColumnVariablesEntryB\x04\xe2\x41\x01\x01\x12\x18\n\x05level\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x1a\x36\n\x14\x43olumnVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_level\"5\n\x0fPredictResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"\xf2\x02\n\x17\x44\x65signExperimentRequest\x12\x1a\n\x0c\x62udget_flops\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1f\n\x0ctarget_flops\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x30\n\rtarget_points\x18\x03 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x66orm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\'\n\x03law\x18\x05 \x01(\tB\x1a\xe2\x41\x01\x01\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12-\n\ncandidates\x18\x06 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\'\n\x04runs\x18\x07 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\x17\n\x04seed\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12 \n\nrequest_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x42\x0f\n\r_target_flopsB\x07\n\x05_seed\")\n\x18\x44\x65signExperimentMetadata\x12\r\n\x05stage\x18\x01 \x01(\t*J\n\x07LawView\x12\x18\n\x14LAW_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eLAW_VIEW_BASIC\x10\x01\x12\x11\n\rLAW_VIEW_FULL\x10\x02\x32\xab\x06\n\x04Laws\x12\x43\n\nImportRuns\x12\x1f.apportion.v1.ImportRunsRequest\x1a\x14.apportion.v1.RunSet\x12\x41\n\tGetRunSet\x12\x1e.apportion.v1.GetRunSetRequest\x1a\x14.apportion.v1.RunSet\x12R\n\x0bListRunSets\x12 .apportion.v1.ListRunSetsRequest\x1a!.apportion.v1.ListRunSetsResponse\x12I\n\x0c\x44\x65leteRunSet\x12!.apportion.v1.DeleteRunSetRequest\x1a\x16.google.protobuf.Empty\x12^\n\x06\x46itLaw\x12\x1b.apportion.v1.FitLawRequest\x1a\x1d.google.longrunning.Operation\"\x18\xca\x41\x15\n\x03Law\x12\x0e\x46itLawMetadata\x12\x38\n\x06GetLaw\x12\x1b.apportion.v1.GetLawRequest\x1a\x11.apportion.v1.Law\x12I\n\x08ListLaws\x12\x1d.apportion.v1.ListLawsRequest\x1a\x1e.apportion.v1.ListLawsResponse\x12\x43\n\tDeleteLaw\x12\x1e.apportion.v1.DeleteLawRequest\x1a\x16.google.protobuf.Empty\x12\x89\x01\n\x10\x44\x65signExperiment\x12%.apportion.v1.DesignExperimentRequest\x1a\x1d.google.longrunning.Operation\"/\xca\x41,\n\x10\x45xperimentDesign\x12\x18\x44\x65signExperimentMetadata\x12\x46\n\x07Predict\x12\x1c.apportion.v1.PredictRequest\x1a\x1d.apportion.v1.PredictResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61pportion/v1/laws_service.proto\x12\x0c\x61pportion.v1\x1a\x16\x61pportion/v1/law.proto\x1a\x18\x61pportion/v1/table.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x96\x01\n\x11ImportRunsRequest\x12\x18\n\nrun_set_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x05table\x18\x02 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"?\n\x10GetRunSetRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\"G\n\x12ListRunSetsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x13ListRunSetsResponse\x12&\n\x08run_sets\x18\x01 \x03(\x0b\x32\x14.apportion.v1.RunSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x13\x44\x65leteRunSetRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\"\xc8\x03\n\rFitLawRequest\x12.\n\x07run_set\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\x12\x12\n\x04\x66orm\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06law_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cgroup_column\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\'\n\x14\x62ootstrap_draw_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x17\n\x04seed\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12P\n\x10\x63olumn_variables\x18\x08 \x03(\x0b\x32\x30.apportion.v1.FitLawRequest.ColumnVariablesEntryB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x01\x1a\x36\n\x14\x43olumnVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x17\n\x15_bootstrap_draw_countB\x07\n\x05_seed\"\x1f\n\x0e\x46itLawMetadata\x12\r\n\x05stage\x18\x01 \x01(\t\"\xd6\x03\n\x13\x43ompareFormsRequest\x12.\n\x07run_set\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14\x61pportion.dev/RunSet\x12\x13\n\x05\x66orms\x18\x02 \x03(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66ilter\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07holdout\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cgroup_column\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\'\n\x14\x62ootstrap_draw_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x17\n\x04seed\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12V\n\x10\x63olumn_variables\x18\x08 \x03(\x0b\x32\x36.apportion.v1.CompareFormsRequest.ColumnVariablesEntryB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x01\x1a\x36\n\x14\x43olumnVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x17\n\x15_bootstrap_draw_countB\x07\n\x05_seed\"%\n\x14\x43ompareFormsMetadata\x12\r\n\x05stage\x18\x01 \x01(\t\"d\n\rGetLawRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12)\n\x04view\x18\x02 \x01(\x0e\x32\x15.apportion.v1.LawViewB\x04\xe2\x41\x01\x01\"D\n\x0fListLawsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"L\n\x10ListLawsResponse\x12\x1f\n\x04laws\x18\x01 \x03(\x0b\x32\x11.apportion.v1.Law\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x10\x44\x65leteLawRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\"\x93\x02\n\x0ePredictRequest\x12\'\n\x03law\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12)\n\x06points\x18\x02 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12Q\n\x10\x63olumn_variables\x18\x03 \x03(\x0b\x32\x31.apportion.v1.PredictRequest.ColumnVariablesEntryB\x04\xe2\x41\x01\x01\x12\x18\n\x05level\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x1a\x36\n\x14\x43olumnVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_level\"5\n\x0fPredictResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"\xf2\x02\n\x17\x44\x65signExperimentRequest\x12\x1a\n\x0c\x62udget_flops\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1f\n\x0ctarget_flops\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x30\n\rtarget_points\x18\x03 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x66orm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\'\n\x03law\x18\x05 \x01(\tB\x1a\xe2\x41\x01\x01\xfa\x41\x13\n\x11\x61pportion.dev/Law\x12-\n\ncandidates\x18\x06 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\'\n\x04runs\x18\x07 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x01\x12\x17\n\x04seed\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12 \n\nrequest_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x42\x0f\n\r_target_flopsB\x07\n\x05_seed\")\n\x18\x44\x65signExperimentMetadata\x12\r\n\x05stage\x18\x01 \x01(\t*J\n\x07LawView\x12\x18\n\x14LAW_VIEW_UNSPECIFIED\x10\x00\x12\x12\n\x0eLAW_VIEW_BASIC\x10\x01\x12\x11\n\rLAW_VIEW_FULL\x10\x02\x32\xa8\x07\n\x04Laws\x12\x43\n\nImportRuns\x12\x1f.apportion.v1.ImportRunsRequest\x1a\x14.apportion.v1.RunSet\x12\x41\n\tGetRunSet\x12\x1e.apportion.v1.GetRunSetRequest\x1a\x14.apportion.v1.RunSet\x12R\n\x0bListRunSets\x12 .apportion.v1.ListRunSetsRequest\x1a!.apportion.v1.ListRunSetsResponse\x12I\n\x0c\x44\x65leteRunSet\x12!.apportion.v1.DeleteRunSetRequest\x1a\x16.google.protobuf.Empty\x12^\n\x06\x46itLaw\x12\x1b.apportion.v1.FitLawRequest\x1a\x1d.google.longrunning.Operation\"\x18\xca\x41\x15\n\x03Law\x12\x0e\x46itLawMetadata\x12{\n\x0c\x43ompareForms\x12!.apportion.v1.CompareFormsRequest\x1a\x1d.google.longrunning.Operation\")\xca\x41&\n\x0e\x46ormComparison\x12\x14\x43ompareFormsMetadata\x12\x38\n\x06GetLaw\x12\x1b.apportion.v1.GetLawRequest\x1a\x11.apportion.v1.Law\x12I\n\x08ListLaws\x12\x1d.apportion.v1.ListLawsRequest\x1a\x1e.apportion.v1.ListLawsResponse\x12\x43\n\tDeleteLaw\x12\x1e.apportion.v1.DeleteLawRequest\x1a\x16.google.protobuf.Empty\x12\x89\x01\n\x10\x44\x65signExperiment\x12%.apportion.v1.DesignExperimentRequest\x1a\x1d.google.longrunning.Operation\"/\xca\x41,\n\x10\x45xperimentDesign\x12\x18\x44\x65signExperimentMetadata\x12\x46\n\x07Predict\x12\x1c.apportion.v1.PredictRequest\x1a\x1d.apportion.v1.PredictResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,6 +76,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FITLAWREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\342\214\317\327\010\002\010\001'
   _globals['_FITLAWREQUEST'].fields_by_name['validate_only']._loaded_options = None
   _globals['_FITLAWREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST_COLUMNVARIABLESENTRY']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST_COLUMNVARIABLESENTRY']._serialized_options = b'8\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['run_set']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['run_set']._serialized_options = b'\342A\001\002\372A\026\n\024apportion.dev/RunSet'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['forms']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['forms']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['holdout']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['holdout']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['group_column']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['group_column']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['bootstrap_draw_count']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['bootstrap_draw_count']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['seed']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['seed']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['column_variables']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['column_variables']._serialized_options = b'\342A\001\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\342\214\317\327\010\002\010\001'
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_COMPAREFORMSREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
   _globals['_GETLAWREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETLAWREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\023\n\021apportion.dev/Law'
   _globals['_GETLAWREQUEST'].fields_by_name['view']._loaded_options = None
@@ -116,10 +138,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESIGNEXPERIMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\342\214\317\327\010\002\010\001'
   _globals['_LAWS'].methods_by_name['FitLaw']._loaded_options = None
   _globals['_LAWS'].methods_by_name['FitLaw']._serialized_options = b'\312A\025\n\003Law\022\016FitLawMetadata'
+  _globals['_LAWS'].methods_by_name['CompareForms']._loaded_options = None
+  _globals['_LAWS'].methods_by_name['CompareForms']._serialized_options = b'\312A&\n\016FormComparison\022\024CompareFormsMetadata'
   _globals['_LAWS'].methods_by_name['DesignExperiment']._loaded_options = None
   _globals['_LAWS'].methods_by_name['DesignExperiment']._serialized_options = b'\312A,\n\020ExperimentDesign\022\030DesignExperimentMetadata'
-  _globals['_LAWVIEW']._serialized_start=2254
-  _globals['_LAWVIEW']._serialized_end=2328
+  _globals['_LAWVIEW']._serialized_start=2766
+  _globals['_LAWVIEW']._serialized_end=2840
   _globals['_IMPORTRUNSREQUEST']._serialized_start=255
   _globals['_IMPORTRUNSREQUEST']._serialized_end=405
   _globals['_GETRUNSETREQUEST']._serialized_start=407
@@ -136,24 +160,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FITLAWREQUEST_COLUMNVARIABLESENTRY']._serialized_end=1124
   _globals['_FITLAWMETADATA']._serialized_start=1160
   _globals['_FITLAWMETADATA']._serialized_end=1191
-  _globals['_GETLAWREQUEST']._serialized_start=1193
-  _globals['_GETLAWREQUEST']._serialized_end=1293
-  _globals['_LISTLAWSREQUEST']._serialized_start=1295
-  _globals['_LISTLAWSREQUEST']._serialized_end=1363
-  _globals['_LISTLAWSRESPONSE']._serialized_start=1365
-  _globals['_LISTLAWSRESPONSE']._serialized_end=1441
-  _globals['_DELETELAWREQUEST']._serialized_start=1443
-  _globals['_DELETELAWREQUEST']._serialized_end=1503
-  _globals['_PREDICTREQUEST']._serialized_start=1506
-  _globals['_PREDICTREQUEST']._serialized_end=1781
+  _globals['_COMPAREFORMSREQUEST']._serialized_start=1194
+  _globals['_COMPAREFORMSREQUEST']._serialized_end=1664
+  _globals['_COMPAREFORMSREQUEST_COLUMNVARIABLESENTRY']._serialized_start=1070
+  _globals['_COMPAREFORMSREQUEST_COLUMNVARIABLESENTRY']._serialized_end=1124
+  _globals['_COMPAREFORMSMETADATA']._serialized_start=1666
+  _globals['_COMPAREFORMSMETADATA']._serialized_end=1703
+  _globals['_GETLAWREQUEST']._serialized_start=1705
+  _globals['_GETLAWREQUEST']._serialized_end=1805
+  _globals['_LISTLAWSREQUEST']._serialized_start=1807
+  _globals['_LISTLAWSREQUEST']._serialized_end=1875
+  _globals['_LISTLAWSRESPONSE']._serialized_start=1877
+  _globals['_LISTLAWSRESPONSE']._serialized_end=1953
+  _globals['_DELETELAWREQUEST']._serialized_start=1955
+  _globals['_DELETELAWREQUEST']._serialized_end=2015
+  _globals['_PREDICTREQUEST']._serialized_start=2018
+  _globals['_PREDICTREQUEST']._serialized_end=2293
   _globals['_PREDICTREQUEST_COLUMNVARIABLESENTRY']._serialized_start=1070
   _globals['_PREDICTREQUEST_COLUMNVARIABLESENTRY']._serialized_end=1124
-  _globals['_PREDICTRESPONSE']._serialized_start=1783
-  _globals['_PREDICTRESPONSE']._serialized_end=1836
-  _globals['_DESIGNEXPERIMENTREQUEST']._serialized_start=1839
-  _globals['_DESIGNEXPERIMENTREQUEST']._serialized_end=2209
-  _globals['_DESIGNEXPERIMENTMETADATA']._serialized_start=2211
-  _globals['_DESIGNEXPERIMENTMETADATA']._serialized_end=2252
-  _globals['_LAWS']._serialized_start=2331
-  _globals['_LAWS']._serialized_end=3142
+  _globals['_PREDICTRESPONSE']._serialized_start=2295
+  _globals['_PREDICTRESPONSE']._serialized_end=2348
+  _globals['_DESIGNEXPERIMENTREQUEST']._serialized_start=2351
+  _globals['_DESIGNEXPERIMENTREQUEST']._serialized_end=2721
+  _globals['_DESIGNEXPERIMENTMETADATA']._serialized_start=2723
+  _globals['_DESIGNEXPERIMENTMETADATA']._serialized_end=2764
+  _globals['_LAWS']._serialized_start=2843
+  _globals['_LAWS']._serialized_end=3779
 # @@protoc_insertion_point(module_scope)

@@ -195,7 +195,9 @@ class FitLawRequest(google.protobuf.message.Message):
     run_set: builtins.str
     """The stored runs, `runSets/{run_set}`."""
     form: builtins.str
-    """The form to fit: `chinchilla`, `kaplan`, `data-constrained`, `joint-moe`, …"""
+    """The form to fit: `chinchilla`, `kaplan`, `data-constrained`, `joint-moe`, …; `auto` for the one that extrapolates
+    best among those that the columns allow.
+    """
     law_id: builtins.str
     """The last segment of the law's resource name; drawn at random when unset."""
     filter: builtins.str
@@ -254,6 +256,103 @@ class FitLawMetadata(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
 
 global___FitLawMetadata = FitLawMetadata
+
+@typing.final
+class CompareFormsRequest(google.protobuf.message.Message):
+    """Request of `Laws.CompareForms`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ColumnVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    RUN_SET_FIELD_NUMBER: builtins.int
+    FORMS_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    HOLDOUT_FIELD_NUMBER: builtins.int
+    GROUP_COLUMN_FIELD_NUMBER: builtins.int
+    BOOTSTRAP_DRAW_COUNT_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    COLUMN_VARIABLES_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    run_set: builtins.str
+    """The stored runs, `runSets/{run_set}`."""
+    filter: builtins.str
+    """Which rows to use, for example `C < 1e22`; all when unset."""
+    holdout: builtins.str
+    """Which rows no fit and no choice sees, for example `C > 1e21`; forms are ranked by their error there. None when unset."""
+    group_column: builtins.str
+    """Column that names the group a run belongs to (corpus, recipe); groups may have coefficients of their own."""
+    bootstrap_draw_count: builtins.int
+    """Bootstrap draws behind the intervals; 1000 when unset."""
+    seed: builtins.int
+    """Seed of the bootstrap; 0 when unset."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, compare nothing."""
+    @property
+    def forms(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The forms to compare; all that the columns allow when empty."""
+
+    @property
+    def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Which column holds which variable, where the header does not say: column name to variable name."""
+
+    def __init__(
+        self,
+        *,
+        run_set: builtins.str = ...,
+        forms: collections.abc.Iterable[builtins.str] | None = ...,
+        filter: builtins.str = ...,
+        holdout: builtins.str = ...,
+        group_column: builtins.str = ...,
+        bootstrap_draw_count: builtins.int | None = ...,
+        seed: builtins.int | None = ...,
+        column_variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "column_variables", b"column_variables", "filter", b"filter", "forms", b"forms", "group_column", b"group_column", "holdout", b"holdout", "request_id", b"request_id", "run_set", b"run_set", "seed", b"seed", "validate_only", b"validate_only"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count"]) -> typing.Literal["bootstrap_draw_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___CompareFormsRequest = CompareFormsRequest
+
+@typing.final
+class CompareFormsMetadata(google.protobuf.message.Message):
+    """Progress of a comparison."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: builtins.int
+    stage: builtins.str
+    """What is being done, in words."""
+    def __init__(
+        self,
+        *,
+        stage: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
+
+global___CompareFormsMetadata = CompareFormsMetadata
 
 @typing.final
 class GetLawRequest(google.protobuf.message.Message):

@@ -63,6 +63,11 @@ class LawsStub(object):
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.FitLawRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.CompareForms = channel.unary_unary(
+                '/apportion.v1.Laws/CompareForms',
+                request_serializer=apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetLaw = channel.unary_unary(
                 '/apportion.v1.Laws/GetLaw',
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.GetLawRequest.SerializeToString,
@@ -129,6 +134,13 @@ class LawsServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareForms(self, request, context):
+        """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLaw(self, request, context):
         """One law, published or fitted.
         """
@@ -190,6 +202,11 @@ def add_LawsServicer_to_server(servicer, server):
             'FitLaw': grpc.unary_unary_rpc_method_handler(
                     servicer.FitLaw,
                     request_deserializer=apportion_dot_v1_dot_laws__service__pb2.FitLawRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'CompareForms': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareForms,
+                    request_deserializer=apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'GetLaw': grpc.unary_unary_rpc_method_handler(
@@ -353,6 +370,33 @@ class Laws(object):
             target,
             '/apportion.v1.Laws/FitLaw',
             apportion_dot_v1_dot_laws__service__pb2.FitLawRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareForms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Laws/CompareForms',
+            apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

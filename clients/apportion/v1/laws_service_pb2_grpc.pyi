@@ -54,6 +54,12 @@ class LawsStub:
     ]
     """Fits a form to a stored table."""
 
+    CompareForms: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareFormsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
+
     GetLaw: grpc.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.GetLawRequest,
         apportion.v1.law_pb2.Law,
@@ -116,6 +122,12 @@ class LawsAsyncStub:
         google.longrunning.operations_pb2.Operation,
     ]
     """Fits a form to a stored table."""
+
+    CompareForms: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareFormsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
 
     GetLaw: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.GetLawRequest,
@@ -189,6 +201,14 @@ class LawsServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Fits a form to a stored table."""
+
+    @abc.abstractmethod
+    def CompareForms(
+        self,
+        request: apportion.v1.laws_service_pb2.CompareFormsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
 
     @abc.abstractmethod
     def GetLaw(
