@@ -10,11 +10,20 @@ import typer
 from rich.markup import escape
 
 import apportion
-<<<<<<< clients/apportion/cli/main.py
-from apportion.cli import compare, estimate, experiment, fitting, front, laws, plan, plans, runs, serve, tour
-=======
-from apportion.cli import estimate, experiment, fitting, front, laws, plan, plans, runs, sensitivity, serve, tour
->>>>>>> /tmp/sens/new
+from apportion.cli import (
+    compare,
+    estimate,
+    experiment,
+    fitting,
+    front,
+    laws,
+    plan,
+    plans,
+    runs,
+    sensitivity,
+    serve,
+    tour,
+)
 from apportion.cli.options import EndpointOption, StoreOption
 from apportion.cli.session import GLOBALS, OTHER, errors, exit_code
 from apportion.errors import ApportionError, NotFound
