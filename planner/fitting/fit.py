@@ -234,7 +234,7 @@ def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) ->
     if seen.rows_dropped:
         notes.append(Caution("ROWS_DROPPED", f"{seen.rows_dropped} rows with blank cells were left out"))
     for variable, how in seen.columns.items():
-        if variable in DERIVED and how == DERIVED[variable][1]:
+        if how in (text for _, text, _ in DERIVED.get(variable, ())):
             notes.append(Caution("DERIVED_COLUMN", f"{variable} is derived: {how}"))
     if failed:
         notes.append(Caution("DRAWS_DROPPED", f"{failed} bootstrap draws did not converge and were left out"))

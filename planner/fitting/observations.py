@@ -24,28 +24,40 @@ from planner.laws.variables import allowed, is_allowed, variables
 
 Array = NDArray[np.float64]
 
-# variable -> (columns it follows from, the rule in words, the rule)
-DERIVED: Mapping[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
+Rule = tuple[tuple[str, ...], str, Callable[..., Any]]  # columns it starts from, in words, as a function
+DERIVED: Mapping[str, tuple[Rule, ...]] = {
     "token_count": (
-        ("training_flops", "parameter_count"),
-        "training_flops / (6 × parameter_count)",
-        lambda flops, parameters: flops / SIMPLE.training_flops(parameters, 1.0),
+        (
+            ("training_flops", "parameter_count"),
+            "training_flops / (6 × parameter_count)",
+            lambda flops, parameters: flops / SIMPLE.training_flops(parameters, 1.0),
+        ),
     ),
     "parameter_count": (
-        ("training_flops", "token_count"),
-        "training_flops / (6 × token_count)",
-        lambda flops, tokens: flops / SIMPLE.training_flops(tokens, 1.0),
+        (
+            ("training_flops", "token_count"),
+            "training_flops / (6 × token_count)",
+            lambda flops, tokens: flops / SIMPLE.training_flops(tokens, 1.0),
+        ),
     ),
-    "density": (("sparsity",), "1 - sparsity", lambda sparsity: 1.0 - sparsity),
+    "density": (
+        (("sparsity",), "1 - sparsity", lambda sparsity: 1.0 - sparsity),
+        (("expansion",), "1 / expansion", lambda expansion: 1.0 / expansion),
+    ),
+    "active_expert_share": ((("expansion",), "1 / expansion", lambda expansion: 1.0 / expansion),),
     "epoch_count": (
-        ("token_count", "unique_token_count"),
-        "token_count / unique_token_count, at least 1",
-        lambda tokens, unique: np.maximum(tokens / unique, 1.0),
+        (
+            ("token_count", "unique_token_count"),
+            "token_count / unique_token_count, at least 1",
+            lambda tokens, unique: np.maximum(tokens / unique, 1.0),
+        ),
     ),
     "unique_token_count": (
-        ("token_count", "epoch_count"),
-        "token_count / epoch_count",
-        lambda tokens, epochs: tokens / np.maximum(epochs, 1.0),
+        (
+            ("token_count", "epoch_count"),
+            "token_count / epoch_count",
+            lambda tokens, epochs: tokens / np.maximum(epochs, 1.0),
+        ),
     ),
 }
 COUNTING_OF_COLUMN: Mapping[str, str] = {
@@ -187,16 +199,14 @@ class _Table:
         return self._derived(variable)
 
     def _derived(self, variable: str) -> Array | None:
-        if variable not in DERIVED:
-            return None
-        sources, text, rule = DERIVED[variable]
-        if any(s not in self.columns for s in sources):
-            return None
-        values = [np.asarray(self.values(s)) for s in sources]
-        self.how[variable] = text
-        self.blank[variable] = np.any([self.blank[s] for s in sources], axis=0)
-        with np.errstate(all="ignore"):
-            return np.asarray(rule(*values))
+        for sources, text, rule in DERIVED.get(variable, ()):
+            if all(s in self.columns for s in sources):
+                values = [np.asarray(self.values(s)) for s in sources]
+                self.how[variable] = text
+                self.blank[variable] = np.any([self.blank[s] for s in sources], axis=0)
+                with np.errstate(all="ignore"):
+                    return np.asarray(rule(*values))
+        return None
 
     def groups(self, name: str) -> NDArray[np.str_]:
         """The group of each row as text, "" where the cell is blank. Raises UnknownName, InvalidInput for NaN."""

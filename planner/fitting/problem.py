@@ -139,7 +139,8 @@ class Problem:
         # without the logarithm r'' = L''.
         scaled = jacobian * (bend if self.signed else bend - slope)[:, None, :]
         hessian = scaled @ jacobian.transpose(0, 2, 1)
-        pull = slope if self.signed else slope / predicted
+        with np.errstate(all="ignore"):
+            pull = slope if self.signed else slope / predicted
         for (i, j), h in jet.hessian.items():
             entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
             hessian[:, i, j] += entry

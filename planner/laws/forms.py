@@ -30,6 +30,7 @@ from planner.laws.form import Form
 from planner.laws.joint_moe import JointMoE
 from planner.laws.kaplan import Kaplan
 from planner.laws.kaplan_steps import KaplanSteps
+from planner.laws.mixture_power import mixture_power
 from planner.laws.mixtures import FEWEST_DOMAINS, MOST_DOMAINS, DomainShare, mixture
 from planner.laws.multimodal import Bimodal
 from planner.laws.overfitting import Overfitting
@@ -40,6 +41,7 @@ from planner.laws.shape import ShapeDimension
 from planner.laws.sparse import Sparse, SparseAtFixedData
 from planner.laws.tied_exponents import TiedExponents
 from planner.laws.vocabulary import Vocabulary, VocabularySize
+from planner.laws.vocabulary_curve import VocabularyCurve
 
 FORMS: tuple[type[Form], ...] = (
     Chinchilla,
@@ -75,9 +77,11 @@ FORMS: tuple[type[Form], ...] = (
     DenseRetriever,
     Datastore,
     mixture(5),
+    mixture_power(5),
     DomainShare,
     Vocabulary,
     VocabularySize,
+    VocabularyCurve,
     per_question.ParallelStreams,
     per_question.RepeatedSampling,
     per_question.Coverage,
@@ -116,14 +120,14 @@ FORMS: tuple[type[Form], ...] = (
 
 
 def form_class(name: str) -> type[Form]:
-    """The form called `name`, without regard to case; `mixture-<n>` for any number of domains.
+    """The form called `name`, without regard to case; `mixture-<n>`, `mixture-power-<n>` for any number of domains.
 
     Raises UnknownName with suggestions.
     """
     known: dict[str, type[Form]] = {f.form_name: f for f in (*FORMS, *ALLOCATION_LINES)}
-    domains = re.fullmatch(r"mixture-(\d{1,3})", name.lower())
-    if domains and FEWEST_DOMAINS <= int(domains[1]) <= MOST_DOMAINS:
-        return mixture(int(domains[1]))
+    domains = re.fullmatch(r"mixture(-power)?-(\d{1,3})", name.lower())
+    if domains and FEWEST_DOMAINS <= int(domains[2]) <= MOST_DOMAINS:
+        return mixture_power(int(domains[2])) if domains[1] else mixture(int(domains[2]))
     if name.lower() not in known:
         raise UnknownName("form", name, known)
     return known[name.lower()]

@@ -10,7 +10,7 @@ import pytest
 
 from planner.errors import InvalidInput, NotIdentified, UnknownName
 from planner.fitting import Runs, chosen_rows, columns_of_variables, observe
-from planner.laws import Chinchilla, DataConstrained, JointMoE
+from planner.laws import Chinchilla, DataConstrained, JointMoE, form_class
 
 TABLE = """N,D,C,loss,tag,note
 1e8,1e9,6e17,3.5,a,1
@@ -210,3 +210,40 @@ def test_runs_that_do_not_differ_identify_nothing() -> None:
     twice = {k: np.tile(c.numbers[:4], 2) for k, c in many(8).columns.items()}
     with pytest.raises(NotIdentified, match="4 distinct rows"):
         observe(Runs.from_columns(twice), Chinchilla)
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "wanted", "values"),
+    [
+        ("sparse-at-fixed-data", {"sparsity": [0.0, 0.75]}, "density", [1.0, 0.25]),
+        ("sparse-at-fixed-data", {"P": [1.0, 8.0]}, "density", [1.0, 0.125]),
+        ("expert-sparsity-at-fixed-data", {"expansion": [1.0, 8.0]}, "active_expert_share", [1.0, 0.125]),
+        ("overfitting", {"D": [4e9, 1e9], "U": [1e9, 2e9]}, "epoch_count", [4.0, 1.0]),
+        ("data-constrained", {"D": [4e9, 1e9], "epochs": [4.0, 1.0]}, "unique_token_count", [1e9, 1e9]),
+    ],
+)
+def test_some_variables_follow_from_others(
+    form: str, given: dict[str, list[float]], wanted: str, values: list[float]
+) -> None:
+    cells = {k: np.tile(v, 10) * (1.0 + 1e-3 * np.arange(20) * (k == "D")) for k, v in given.items()}
+    runs = many(20, **cells)
+    seen = observe(runs, form_class(form))
+    if "D" not in given:
+        assert seen.variables[wanted] == pytest.approx(np.tile(values, 10))
+    assert seen.variables[wanted][:1] == pytest.approx(values[:1])
+
+
+def test_shares_of_domains_are_found_by_number() -> None:
+    shares = np.random.default_rng(0).dirichlet(np.ones(3), 12)
+    runs = Runs.from_columns(
+        {**{f"proportion_domain_{k + 1}": shares[:, k] for k in range(3)}, "loss": np.linspace(2, 3, 12)}
+    )
+    seen = observe(runs, form_class("mixture-3"))
+    assert seen.columns["domain_share_2"] == "proportion_domain_2"
+
+
+def test_metrics_that_may_be_negative_are_taken_as_they_are() -> None:
+    runs = many(20, policy_distance=np.linspace(0.5, 9, 20), loss=np.linspace(-1, 1, 20))
+    assert observe(runs, form_class("reward-of-rl")).losses.min() == -1.0
+    with pytest.raises(InvalidInput, match="loss = -1"):
+        observe(runs, form_class("power-of-tokens"))

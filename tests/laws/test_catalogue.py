@@ -1,11 +1,12 @@
 """One suite over the whole catalogue: a new form is covered by being added to the table of forms.
 
 Every form is evaluated at usual values of its variables, with the coefficients of a published law or, where none is
-published, with plausible ones from the list below.
+published, with plausible ones from the list below or from the middle of where a fit would look for them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from planner.errors import InvalidInput
 from planner.fitting import Runs, fit_law
 from planner.fitting.objective import Huber
 from planner.fitting.problem import Problem
-from planner.laws import FORMS, Form, OptimisationClass, form_class, laws
+from planner.laws import FORMS, Coefficient, Form, OptimisationClass, form_class, laws
 from planner.laws.variables import variable as entry
 from planner.posynomial import Posynomial, variable
 
@@ -84,6 +85,7 @@ PLAUSIBLE: Mapping[str, Mapping[str, float]] = {
     "rectified": {"E": 1.0, "B": 300.0, "D_l": 400.0, "beta": 0.45},
     "datastore": {"E": 1.7, "A": 480.0, "B": 2000.0, "G": 20.0, "alpha": 0.34, "beta": 0.36, "gamma": 0.2},
     "mixture-5": {"c": 1.5, "t1": -1.0, "t2": 0.7, "t3": 0.2, "t4": -0.4, "t5": 0.5},
+    "mixture-power-5": {"k": 2.5, "gamma": 0.2, "w1": 0.3, "w2": 2.0, "w3": 0.7, "w4": 5.0},
     "domain-share": {
         "E": 1.5,
         "A": 480.0,
@@ -154,7 +156,15 @@ PLANNABLE = pytest.mark.parametrize(
 def example(kind: type[Form]) -> Form:
     """The form with coefficients that make sense."""
     published = [law.form for law in laws() if type(law.form) is kind and not law.known_bad]
-    return published[0] if published else kind(**PLAUSIBLE[kind.form_name])
+    if published:
+        return published[0]
+    return kind(**PLAUSIBLE.get(kind.form_name, {c.name: middle(c) for c in kind.coefficients}))
+
+
+def middle(spec: Coefficient) -> float:
+    """The middle of where starting points are spread."""
+    low, high = spec.search
+    return math.sqrt(low * high) if spec.logarithmic else 0.5 * (low + high)
 
 
 def points(kind: type[Form], rows: int, seed: int = 0) -> Values:
@@ -286,6 +296,25 @@ def test_cvxpy_finds_a_plannable_form_log_log_convex(kind: type[Form]) -> None:
     here = {name: float(values[0]) for name, values in points(kind, 1).items()}
     symbols: dict[str, Any] = {**here, **{name: cp.Variable(pos=True) for name in decided(kind)}}
     assert example(kind).inner(**symbols).is_log_log_convex()
+
+
+@PLANNABLE
+def test_a_geometric_program_finds_no_worse_than_a_thousand_guesses(kind: type[Form]) -> None:
+    """Within the usual ranges, the product of what may be chosen at most that of the middle of each."""
+    form, guesses = example(kind), points(kind, 1000, seed=2)
+    here = {name: float(np.median(guesses[name])) for name in kind.enumerated}
+    chosen = {name: cp.Variable(pos=True) for name in decided(kind)}
+    usual = {name: entry(name).usual for name in chosen}
+    budget = math.prod(math.sqrt(low * high) for low, high in usual.values())
+    limits = [limit for name, x in chosen.items() for limit in (x >= usual[name][0], x <= usual[name][1])]
+    problem = cp.Problem(cp.Minimize(form.inner(**here, **chosen)), [*limits, math.prod(chosen.values()) <= budget])
+    problem.solve(gp=True)
+    assert problem.status == cp.OPTIMAL
+    found = {name: float(x.value) for name, x in chosen.items()}
+    assert form.inner(**here, **found) == pytest.approx(float(problem.value), rel=1e-6)
+    inside = math.prod(guesses[name] for name in chosen) <= budget
+    rivals = form.inner(**here, **{name: guesses[name][inside] for name in chosen})
+    assert problem.value <= np.min(rivals) * (1 + 1e-6)
 
 
 @PLANNABLE
