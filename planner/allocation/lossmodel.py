@@ -55,8 +55,8 @@ class LossModel:
     def at(self, parameter_count: Any, token_count: Any, expert_count: int) -> dict[str, Any]:
         """The law's own variables at a decision."""
         known = {"parameter_count": parameter_count, "token_count": token_count, "expert_count": float(expert_count)}
-        unlimited = self.unique_token_count is None
-        known["unique_token_count"] = token_count if unlimited else np.minimum(self.unique_token_count, token_count)
+        limit = np.inf if self.unique_token_count is None else self.unique_token_count
+        known["unique_token_count"] = np.minimum(limit, token_count)
         return {name: known[name] for name in self.law.form.variables}
 
     def exact(self, parameter_count: Any, token_count: Any, expert_count: int) -> Any:
