@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+MOST = 0.5  # regret in log loss that no decision is worse than, whatever the draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +67,10 @@ class Criterion:
         return np.asarray(0.5 * (moved**2).sum(axis=2).mean(axis=0))
 
     def tempered(self) -> Criterion:
-        """The same, with the stakes of absurd draws lowered to ten times the median: one must not decide for all."""
-        stakes = np.einsum("dak,dkl,dal->d", self.aims, _inverse(self.precision), self.aims)
-        limit = 10.0 * max(float(np.median(stakes)), 1e-300)
-        return Criterion(
-            self.runs, self.aims * np.sqrt(limit / np.maximum(stakes, limit))[:, None, None], self.precision
-        )
+        """The same, with the stakes of absurd draws lowered to `MOST`: a few far out must not decide for all."""
+        stakes = 0.5 * np.einsum("dak,dkl,dal->d", self.aims, _inverse(self.precision), self.aims)
+        lowered = np.sqrt(MOST / np.maximum(stakes, MOST))
+        return Criterion(self.runs, self.aims * lowered[:, None, None], self.precision)
 
     def take(self, rows: NDArray[np.intp]) -> Criterion:
         """The criterion over these candidates only."""

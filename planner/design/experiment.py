@@ -25,8 +25,7 @@ from planner.laws.form import Form
 from planner.laws.law import Law
 
 Array = NDArray[np.float64]
-MISFIT = 0.02  # of log loss, per standard deviation of distance from where the decision looks
-SIGNED_MISFIT = 0.06
+SIGNED = 3.0  # a metric that may be negative scatters and is missed by this much more than a log loss
 BUDGETS = Range(1e-300, 1e300, "in the unit of the costs")
 
 
@@ -107,7 +106,7 @@ def beliefs_after(
     prior: Prior | None = None if law is None else law_prior(law.form, law.draws)
     far = decision.anchors()
     anchors = {k: np.concatenate([candidates.variables[k], far[k]]) for k in form.variables}
-    size = SIGNED_MISFIT if form.signed() else MISFIT
+    size = decision.misfit * (SIGNED if form.signed() else 1.0)
     misfit = Misfit.about(form.variables, far, candidates.variables, size)
     return believe(form, variables, losses, anchors, prior=prior, misfit=misfit, count=draws, seed=seed)
 
