@@ -113,7 +113,7 @@ def power_fit(table: Columns) -> dict[str, Any]:
     left: dict[str, list[Array]] = {"power_watts": [], "joules_per_token": []}
     for how, groups in (("without its accelerator", gpu), ("without its model", model)):
         left["power_watts"].append(leave_one_out(groups, fit, predicted)[0] - target)
-        say("power_watts", how, left["power_watts"][-1])
+        say("power_watts", how, left["power_watts"][-1], groups)
         levels = {g: fit(np.flatnonzero(np.array(groups) != g)) for g in sorted(set(groups))}
 
         def joule_error(here: Any, unseen: Any, levels: Any = levels, groups: Any = groups) -> Array:
@@ -124,7 +124,7 @@ def power_fit(table: Columns) -> dict[str, Any]:
 
         board = unseen_errors(points, how, groups, joule_error)
         left["joules_per_token"].append(board)
-        say("joules_per_token", how, board)
+        say("joules_per_token", how, board, groups)
     planned = np.stack(
         [
             np.ones(len(watts)),
@@ -193,7 +193,7 @@ def training_fit(data: Path) -> dict[str, Any]:
     left = []
     for how, groups in (("without its accelerator", gpu), ("without its model", model), ("without its source", source)):
         left.append(leave_one_out(groups, fit, residual)[0])
-        say("tokens_per_second_per_accelerator", how, left[-1])
+        say("tokens_per_second_per_accelerator", how, left[-1], groups)
     fitted = dataclasses.asdict(constants(theta))
     fitted |= {
         "whole_run_factor": 1.0,
@@ -258,7 +258,7 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     beta = fit(everything)
     say("accelerator_hours", "in sample", features @ beta - ratio)
     left = np.array([features[i] @ fit(everything[everything != i]) - ratio[i] for i in everything])
-    say("accelerator_hours", "without the run itself", left)
+    say("accelerator_hours", "without the run itself", left, [f"{i}" for i in everything])
     found = {
         "whole_run_factor": float(np.exp(beta[0])),
         "whole_run_intensity_exponent": float(beta[1]),

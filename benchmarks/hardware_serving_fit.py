@@ -59,6 +59,19 @@ SERVING = {
 ENGINES = ("sglang", "trtllm", "vllm")
 
 
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """Closed loops with their measured log TPOT and TTFT, and the errors (TPOT, TTFT, speed) of constants that did not
+    see them."""
+
+    points: ServingPoints
+    log_tpot: Array
+    log_ttft: Array
+    groups: list[str]
+    errors: Array
+
+
+LOOP: dict[str, Loop] = {}
 # Constants fitted without one accelerator or one model, for the tables of other benchmarks.
 UNSEEN: dict[tuple[str, str], ServingConstants] = {}
 
@@ -149,7 +162,8 @@ def serving_fit(data: Path) -> dict[str, Any]:
         left[how] = leave_one_out(groups, fit, lambda t, i: predict(t, i)[0], fitted)
         UNSEEN.update({(how, group_key(how, g)): serving_constants_of(t) for g, t in fitted.items()})
         for j, quantity in enumerate(names):
-            say(quantity, how, left[how][j])
+            say(quantity, how, left[how][j], groups)
+        LOOP[how] = Loop(points, tpot, ttft, [f"{a} {b}" for a, b in zip(gpu, model)], left[how])
     constants = {k: float(np.exp(t)) for k, t in zip(SERVING, theta)}
     engines: dict[str, Any] = {
         e: {"time_factor": float(np.exp(theta[n + j])), "first_token_factor": float(np.exp(theta[n + 3 + j]))}
@@ -197,8 +211,9 @@ def split_fit(data: Path) -> dict[str, Any]:
             here, elsewhere = mask & (gpu == g), mask & (gpu != g)
             left[:, here] = error[:, here] - np.median(error[:, elsewhere], axis=1)[:, None]
     for j, quantity in enumerate(("tpot_seconds", "ttft_seconds", "output_tokens_per_second")):
-        say(f"{quantity}, split, known workers", "without its accelerator", left[j, known & fits])
-        say(f"{quantity}, split, all", "without its accelerator", left[j, fits])
+        some = gpu[known & fits].tolist()
+        say(f"{quantity}, split, known workers", "without its accelerator", left[j, known & fits], some)
+        say(f"{quantity}, split, all", "without its accelerator", left[j, fits], gpu[fits].tolist())
     names = ("tpot_seconds_split", "ttft_seconds_split", "output_tokens_per_second_split")
     return {"split_pools": result, "intervals": {q: interval(left[j, fits]) for j, q in enumerate(names)}}
 
@@ -236,8 +251,8 @@ def batch_fit(data: Path) -> dict[str, Any]:
                 s, level_g = slope_and_level(rest if rest.sum() > 10 else mine)
                 here = mine & (groups == g)
                 out[here] = error[here] - s * log_batch[here] - level_g
-    for out, how in zip(left, ("without its accelerator", "without its model")):
-        say("output_tokens_per_second, batch", how, out)
+    for out, how, groups in zip(left, ("without its accelerator", "without its model"), (gpu, model)):
+        say("output_tokens_per_second, batch", how, out, groups.tolist())
     main_engines = np.isin(points.framework, ("vllm", "tensorrt-llm"))
     say("  of these vLLM and TensorRT-LLM", "without its accelerator", left[0][main_engines])
     names = ("tpot_seconds_batch", "ttft_seconds_batch", "output_tokens_per_second_batch")
