@@ -15,7 +15,7 @@ from planner.hardware.training import TrainingCell, communication_share, pipelin
 
 _TENSOR = (1, 2, 4, 8)
 _PIPELINE = (1, 2, 4, 8, 16)
-_INTERLEAVE = 4.0  # chunks per stage, as large published runs have
+_INTERLEAVE = 8.0  # chunks per stage: 5 for 70B, 8 for 405B in the recipes of Megatron-Bridge
 
 
 @cache

@@ -56,13 +56,14 @@ class TrainingPoints:
     flops_per_token: Floats
     total_flops: Floats
     accelerators: Floats
+    attention_flops_per_token: Floats
     sequence_known: Any
     reasons: dict[int, str]
 
     def counted(self, tokens: Any) -> dict[str, Any]:
         """The keywords of `training.busy_seconds` for that many tokens."""
-        attention = np.maximum(self.flops_per_token - 6.0 * self.active_parameters, 0.0) * self.sequence_known
-        return {"exchanged_parameters": self.exchanged_parameters, "attention_flops": attention * tokens}
+        attention = self.attention_flops_per_token * self.sequence_known * tokens
+        return {"exchanged_parameters": self.exchanged_parameters, "attention_flops": attention}
 
 
 def training_points(columns: Columns) -> TrainingPoints:
@@ -94,6 +95,7 @@ def training_points(columns: Columns) -> TrainingPoints:
         total_flops=_flops(tokens[rows] * per_token, flops[rows]),
         accelerators=over_rows([c.accelerators for c in kept]),
         exchanged_parameters=over_rows([c.exchanged_parameters for c in kept]),
+        attention_flops_per_token=over_rows([c.attention_flops_per_token for c in kept]),
         sequence_known=over_rows([c.sequence_known for c in kept], bool),
         reasons={int(i): faults[int(kind_of_row[i])] for i in np.flatnonzero(~usable[kind_of_row])},
     )
@@ -106,6 +108,7 @@ class _Configuration:
     flops_per_token: float
     accelerators: float
     exchanged_parameters: float
+    attention_flops_per_token: float
     sequence_known: bool
 
 
@@ -131,7 +134,7 @@ def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict
     faults: dict[int, str] = {}
     for i, chip in enumerate(chips):
         try:
-            shape = _shape(models[i], total[i], active[i])
+            shape, frozen = _shape(models[i], total[i], active[i]), tasks[i] == "lora"
             own = {n: float(v[i]) for n, v in layout.items()}
             tokens_of_a_sequence = sequence[i] if sequence[i] > 0 else _DEFAULT_SEQUENCE
             _check_layout(own, count[i])
@@ -157,16 +160,21 @@ def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict
                 accelerator_count=count[i],
                 maturity_years=_maturity_years(chip, dates[i]),
             )
-            _check_memory(shape, accelerator(chip).memory_bytes, count[i], frozen=tasks[i] == "lora")
+            _check_memory(shape, accelerator(chip).memory_bytes, count[i], frozen=frozen)
             # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
             exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
+            whole = float(flops_of(shape, 1.0, tokens_of_a_sequence))
+            attention = whole - 6.0 * float(shape.active_parameters)
+            if frozen:  # weights without gradients: neither computed (2 of 6 N) nor exchanged (1 of 3)
+                whole, exchanged = whole - 2.0 * float(shape.active_parameters), exchanged * (2.0 / 3.0)
             found.append(
                 _Configuration(
                     cell=cell,
                     active_parameters=float(shape.active_parameters),
-                    flops_per_token=float(flops_of(shape, 1.0, tokens_of_a_sequence)),
+                    flops_per_token=whole,
                     accelerators=float(count[i]),
                     exchanged_parameters=float(exchanged),
+                    attention_flops_per_token=attention,
                     sequence_known=bool(sequence[i] > 0),
                 )
             )
