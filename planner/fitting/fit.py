@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, Range, UnknownName, Violation, require
 from planner.fitting.bootstrap import bootstrap as bootstrapped
+from planner.fitting.breaks import shape_cautions
 from planner.fitting.cautions import cautions
 from planner.fitting.diagnostics import Diagnostics, diagnose, drift_per_decade, require_finite
 from planner.fitting.newton import Minimum, minimise, schedule
@@ -149,7 +150,8 @@ def fit_law(
         search=search,
         diagnostics=checked,
         warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
-        + cautions(problem, theta, checked, limits),
+        + cautions(problem, theta, checked, limits)
+        + shape_cautions(seen),
     )
 
 

@@ -43,7 +43,7 @@ class ReconciledExponents:
 def reconciled_exponents(law: Chinchilla) -> ReconciledExponents:
     """What Kaplan's counting makes of a law in total parameters (coefficients: floats)."""
     sizes = np.logspace(*SIZES)
-    totals = sizes + _embeddings(sizes)
+    totals = np.asarray(total_from_non_embedding(sizes))
     small = np.logspace(SIZES[0], SIZES[1], 400)
     large = np.logspace(*LARGE_SIZES)[-LARGE:]
     return ReconciledExponents(
@@ -65,12 +65,6 @@ def frontier_flops(law: Chinchilla, non_embedding_count: Array) -> Array:
     gain = law.alpha * law.A * total ** -(law.alpha + 1.0) * slope
     tokens = (law.beta * law.B / (gain * n)) ** (1.0 / law.beta)
     return np.asarray(SIMPLE.training_flops(n, tokens))
-
-
-def _embeddings(sizes: Array) -> Array:
-    """Vocabulary × width, the width of a model of their aspect ratio: their w to four digits."""
-    width = (sizes * convention("aspect_ratio") / 12.0) ** (1.0 / 3.0)
-    return np.asarray(convention("vocabulary_size") * width)
 
 
 def _read_off(law: Chinchilla, counted: Array, totals: Array, named: Array, budgets: Array) -> float:
