@@ -140,25 +140,19 @@ def fit(
 
 
 def design_experiment(
-    *,
-    runs: Any = None,
-    candidates: Any = None,
-    target_points: Any = None,
-    timeout_seconds: float = FIT_SECONDS,
-    on_stage: OnStage | None = None,
-    **wishes: Any,
+    *, timeout_seconds: float = FIT_SECONDS, on_stage: OnStage | None = None, **wishes: Any
 ) -> Flow[answers.ExperimentDesign]:
     """Which pilot runs to buy for at most `budget_flops`; asked again with their results in `runs`, the next ones.
 
-    The decision is the best size at `target_flops`, or the loss at `target_points`. `runs`, `candidates` and
-    `target_points` are tables of any kind, in columns that name the form's variables; `runs` has a column `loss`.
-    Other wishes: `form`, `law`, `seed`.
+    Wishes: `target_flops` (decide the best size at this compute) or `target_points` (the loss there); `candidates`;
+    `runs` (with a column `loss`); `form`, `law`, `seed`. Tables of any kind, in columns that name the form's variables.
     Raises InvalidArgument, NotFound, DeadlineExceeded after `timeout_seconds` (the work is then cancelled).
     """
+    tables = {name: wishes.pop(name, None) for name in ("runs", "candidates", "target_points")}
     request = requests.build(fields.EXPERIMENT, wishes)
-    for field, table in (("runs", runs), ("candidates", candidates), ("target_points", target_points)):
+    for name, table in tables.items():
         if table is not None:
-            getattr(request, field).CopyFrom(Table.read(table, field).to_proto())
+            getattr(request, name).CopyFrom(Table.read(table, name).to_proto())
     operation = yield _call("Laws", request, operations_pb2.Operation, TABLE_SECONDS)
     metadata = laws_service_pb2.DesignExperimentMetadata
     found = yield from _result(operation, experiment_pb2.ExperimentDesign, metadata, timeout_seconds, on_stage)
