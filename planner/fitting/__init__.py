@@ -5,18 +5,22 @@
 """
 
 from planner.fitting.approaches import Approach, Approaches, compare_approaches
+from planner.fitting.automatic import fit_best
 from planner.fitting.document import from_document, to_document
 from planner.fitting.envelope import fit_envelope
 from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence, fit_law, observed_as
 from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.observations import Observations, columns_of_variables, observe
+from planner.fitting.ranking import Comparison
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
+from planner.fitting.selection import compare_forms, compare_targets
 from planner.fitting.sensitivity import Sensitivity, Variant, plan_sensitivity
 
 __all__ = [
     "Approach",
     "Approaches",
+    "Comparison",
     "ComputeOptimalExponent",
     "Estimate",
     "FittedLaw",
@@ -28,6 +32,9 @@ __all__ = [
     "chosen_rows",
     "columns_of_variables",
     "compare_approaches",
+    "compare_forms",
+    "compare_targets",
+    "fit_best",
     "fit_envelope",
     "fit_isoflop",
     "fit_law",

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from planner.fitting.fit import FittedLaw, fit_law
 from planner.fitting.runs import Runs
-from planner.fitting.selection import OnStage, compare_forms
+from planner.fitting.selection import compare_forms
+from planner.fitting.trial import OnStage
 from planner.laws.caution import Caution
 
 AUTO = "auto"

@@ -20,7 +20,6 @@ from planner.laws.form import Form
 from planner.laws.forms import FORMS, form_class
 
 Array = NDArray[np.float64]
-MOST_ROWS = 600  # more runs do not change which form extrapolates
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +120,7 @@ def allowed_forms(runs: Runs, mapping: Mapping[str, str] | None) -> list[type[Fo
 
 
 def common_rows(seen: Mapping[type[Form], Observations]) -> Rows:
-    """The rows that every candidate can use, at most MOST_ROWS of them beside the largest."""
+    """The rows that every candidate can use."""
     shared = None
     for found in seen.values():
         shared = found.rows if shared is None else np.intersect1d(shared, found.rows)

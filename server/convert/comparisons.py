@@ -6,7 +6,7 @@ import math
 
 from apportion.v1 import comparison_pb2, estimate_pb2
 from planner.fitting.judgement import LEVEL, ErrorEstimate, FormScore
-from planner.fitting.selection import Comparison
+from planner.fitting.ranking import Comparison
 
 
 def to_comparison(found: Comparison) -> comparison_pb2.FormComparison:

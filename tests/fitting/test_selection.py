@@ -8,8 +8,10 @@ import pytest
 from planner.errors import InvalidInput, NotIdentified, UnknownName
 from planner.fitting import Runs
 from planner.fitting.automatic import fit_best
+from planner.fitting.refit import refit
 from planner.fitting.selection import check, compare_forms, compare_targets
 from planner.laws.chinchilla import Chinchilla
+from planner.laws.mixture_power import mixture_power
 
 TRUTH = Chinchilla(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 FORMS = ("chinchilla", "kaplan")
@@ -91,6 +93,25 @@ def test_auto_finds_the_candidates_and_fits_the_best() -> None:
         TRUTH.loss(parameter_count=1e9, token_count=2e10), rel=1e-3
     )
     assert "by extrapolation" in law.provenance.options["form chosen"]
+
+
+def test_a_learning_curve_with_a_floor_is_not_taken_for_a_plain_power() -> None:
+    examples = np.geomspace(1e3, 1e7, 24)
+    error = (0.1 + 3.0 * examples**-0.3) * np.exp(1e-3 * np.random.default_rng(0).standard_normal(24))
+    runs = Runs.from_columns({"examples_seen": examples, "loss": error})
+    found = compare_forms(runs, ("m1", "m2", "m3", "m4"), bootstrap=50)
+    errors = {score.form: score.extrapolation_error.value for score in found.ranking}
+    assert found.trustworthy
+    assert errors["m2"] < 0.01 < errors["m1"]
+
+
+def test_a_power_of_the_mixture_is_recovered() -> None:
+    kind = mixture_power(3)
+    truth = kind(2.4, 0.12, 0.3, 5.0)
+    shares = np.random.default_rng(1).dirichlet(np.ones(3), 30)
+    table = {f"domain_share_{k + 1}": shares[:, k] for k in range(3)}
+    found = refit(kind, table, np.asarray(truth.loss(**table)))
+    assert np.allclose(list(found.forms[0].values().values()), list(truth.values().values()), rtol=1e-3)
 
 
 def test_input_that_cannot_be_compared_is_refused() -> None:

@@ -1,0 +1,111 @@
+"""Judging ways of fitting: the errors of a form, fitted in some way, on every split.
+
+A way is a form, what groups share, and Huber's δ. All forms race over two splits first where they were not asked for by
+name; every way of fitting is tried for the few that do best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.errors import NotIdentified, PlanningError
+from planner.fitting.candidates import Rows
+from planner.fitting.judgement import absolute_errors
+from planner.fitting.objective import DELTA
+from planner.fitting.refit import SQUARES, refit
+from planner.fitting.splits import Split
+from planner.laws.form import Form
+
+Array = NDArray[np.float64]
+RACE_FACTOR = 3.0
+FINALISTS = 3  # forms for which every way of fitting is tried
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A form and how it is fitted."""
+
+    form: type[Form]
+    sharing: str = "pooled"
+    delta: float = DELTA
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What the choice rests on: errors per way and split, on runs that were not held out by the caller."""
+
+    train: Rows
+    test: Rows
+    splits: tuple[Split, ...]
+    judged: dict[Way, list[Array]]
+    excluded: dict[str, str]
+
+
+def sharings(train: Rows) -> tuple[str, ...]:
+    return ("pooled",) if train.groups is None else ("pooled", "own")
+
+
+def raced(ways: list[Way], trial: Trial, tell: OnStage) -> list[Way]:
+    """The ways worth judging on every split: those that are not far behind after two of them."""
+    tell("screening forms")
+    scores: dict[Way, float] = {}
+    for way in ways:
+        try:
+            scores[way] = mean_error(
+                [_errors(way, trial.train, split) for split in trial.splits[:: max(1, len(trial.splits) // 2)]]
+            )
+        except (PlanningError, np.linalg.LinAlgError) as error:
+            trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
+    limit = RACE_FACTOR * min(scores.values(), default=0.0)
+    kept = [way for way, score in scores.items() if score <= limit]
+    for form in {way.form for way in scores} - {way.form for way in kept}:
+        trial.excluded[form.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on two splits"
+    return kept
+
+
+def judge(way: Way, trial: Trial) -> None:
+    """Note the errors of `way` on every split, or why it has none."""
+    try:
+        found = [_errors(way, trial.train, split) for split in trial.splits]
+    except (PlanningError, np.linalg.LinAlgError) as error:
+        if all(other.form is not way.form for other in trial.judged):
+            trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
+        return
+    trial.excluded.pop(way.form.form_name, None)
+    trial.judged[way] = found
+
+
+def _errors(way: Way, train: Rows, split: Split) -> Array:
+    fitted, held = train.take(split.fitted), train.take(split.held)
+    return absolute_errors(predicted_by(way, fitted, held), held.losses, train.signed)
+
+
+def predicted_by(way: Way, fitted: Rows, wanted: Rows) -> Array:
+    """Predictions of `wanted` by a fit to `fitted`. Raises NotIdentified where there are too few runs for the form."""
+    needed = len(way.form.coefficients) + 1
+    parts = [fitted] if way.sharing == "pooled" or fitted.groups is None else fitted.by_group()
+    smallest = min(part.distinct(way.form.variables) for part in parts)
+    if smallest < needed:
+        raise NotIdentified(f"a split leaves {smallest} distinct runs for {needed - 1} coefficients")
+    names = way.form.variables
+    found = refit(way.form, fitted.of(names), fitted.losses, fitted.groups, way.sharing, way.delta)
+    return found.predict(wanted.of(names), wanted.groups)
+
+
+def variants(trial: Trial) -> list[Way]:
+    """Other ways of fitting the forms that do best: groups sharing slopes only; near to least squares."""
+    best: dict[type[Form], Way] = {}
+    for way in sorted(trial.judged, key=lambda way: mean_error(trial.judged[way])):
+        best.setdefault(way.form, way)
+    finalists = list(best.values())[:FINALISTS]
+    grouped = [replace(way, sharing="scales") for way in finalists] if trial.train.groups is not None else []
+    return [*grouped, *(replace(way, delta=SQUARES) for way in [*finalists, *grouped])]
+
+
+def mean_error(errors: Sequence[Array]) -> float:
+    return float(np.mean([each.mean() for each in errors]))
