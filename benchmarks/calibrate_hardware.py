@@ -121,7 +121,7 @@ def publish(state: dict[str, Any]) -> None:
         "# Data: InferenceX (Apache-2.0), ML.ENERGY (Chung et al. 2025, 2505.06371), LLM-Inference-Bench (BSD-3),",
         "# llm-foundry, Megatron-Bridge, MaxText and torchtitan tables, MLPerf logs.",
         "# By hand: failure rate (Llama 3 report, 2407.21783), checkpoint and restart times, idle and training share",
-        "# of TDP, node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W), PUE, utilisation limit, headroom.",
+        "# of TDP, node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W), PUE, utilisations, headroom.",
         "# Errors (predicted over measured):",
         *(f"#   {line}" for line in REPORT),
     ]
@@ -157,6 +157,7 @@ def main() -> None:
     state["batch_frameworks"] = {"llama.cpp": {**neutral, "layer_split": True}}
     state["split_pools"] = {
         "usual_decode_workers": 3.0,
+        "prefill_utilisation": 0.7,
         **neutral,
         "time_factor_unknown": 1.0,
         "first_token_factor_unknown": 1.0,

@@ -104,9 +104,14 @@ def load(points: ServingPoints, constants: ServingConstants | None = None) -> Fl
 
 def _split_ttft(points: ServingPoints, step: Any, c: ServingConstants) -> Any:
     """Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over.
-    Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over."""
-    users = points.concurrency / points.prefill_workers
+
+    Where a table lost the number of workers, there are as many as keep up with the decode pool at the usual
+    utilisation: rate <= users / (O steps), since nobody deploys a pool that the other starves.
+    """
     alone = prefill_seconds(points.shape, points.prefill_cell, points.input_tokens, constants=c)
+    rate = points.concurrency / (points.output_tokens * step)
+    needed = np.maximum(1.0, np.ceil(rate * alone / calibration("split_pools")["prefill_utilisation"]))
+    users = points.concurrency / np.where(points.workers_known, points.prefill_workers, needed)
     queue = (c.first_token_prefills + c.first_token_queue * users**c.first_token_queue_exponent) * alone
     host = c.first_token_seconds + c.first_token_sequence_seconds * users
     return (host + queue + c.first_token_steps * step) * points.cell.first_token_factor
