@@ -88,7 +88,8 @@ def spread(losses: Array, signed: bool) -> float:
 def statement(best: FormScore, baselines: Iterable[FormScore], held_spread: float, splits: int) -> tuple[bool, str]:
     """Whether the best form can be trusted beyond its runs, and why or why not, in a sentence."""
     error = best.extrapolation_error
-    shown = f"{best.form} errs by {error.value:.3g} [{error.lower:.3g}, {error.upper:.3g}] over {splits} splits"
+    over = f"{splits} split" + ("s" if splits != 1 else "")
+    shown = f"{best.form} errs by {error.value:.3g} [{error.lower:.3g}, {error.upper:.3g}] over {over}"
     plain = min(baselines, key=lambda b: b.extrapolation_error.value)
     bar = plain.extrapolation_error.value
     if error.value >= bar:

@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 HELD_SHARES = (0.2, 0.4)
 FOLDS = 5
 BEYOND = 0.02  # of the fitted range in logarithms: less is no extrapolation
+ROUNDING = 1e-6  # relative: values that differ by less are the same level, such as a budget computed two ways
 ASKED_SHARE = 0.1  # of the runs to be predicted, that have to lie beyond
 SEED = 0
 
@@ -47,6 +48,7 @@ def splits(
     axes = {k: v for k, v in variables.items() if k not in shares}
     if bool(np.all(np.isfinite(training_flops))):
         axes = {"training_flops": training_flops, **axes}
+    axes = {k: v for k, v in axes.items() if np.ptp(v) > ROUNDING * np.abs(v).max()}
     asked = {k: v for k, v in axes.items() if _asked(v, (wanted or {}).get(k))}
     rows = len(training_flops)
     members = np.zeros(rows, dtype=np.intp) if groups is None else groups

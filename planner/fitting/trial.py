@@ -93,7 +93,8 @@ def predicted_by(way: Way, fitted: Rows, wanted: Rows) -> Array:
     if smallest < needed:
         raise NotIdentified(f"a split leaves {smallest} distinct runs for {needed - 1} coefficients")
     names = way.form.variables
-    found = refit(way.form, fitted.of(names), fitted.losses, fitted.groups, way.sharing, way.delta)
+    with np.errstate(all="ignore"):  # a hopeless form may overflow on its way; its errors say so
+        found = refit(way.form, fitted.of(names), fitted.losses, fitted.groups, way.sharing, way.delta)
     return found.predict(wanted.of(names), wanted.groups)
 
 

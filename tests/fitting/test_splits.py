@@ -38,6 +38,12 @@ def test_runs_that_are_all_alike_allow_no_split() -> None:
     assert splits({"parameter_count": np.full(12, 1e9)}, NO_FLOPS, None) == ()
 
 
+def test_one_budget_written_with_rounding_is_one_level() -> None:
+    n = np.geomspace(1e8, 1e9, 12)
+    found = splits({"parameter_count": n}, 6.0 * n * (1e20 / (6.0 * n)), None)
+    assert all("training_flops" not in split.name for split in found)
+
+
 def test_a_grouped_form_is_its_form_with_the_coefficients_of_each_group() -> None:
     kind = per_group(Chinchilla, scales(Chinchilla), 2)
     assert kind.names() == ("E_in_0", "E_in_1", "A_in_0", "A_in_1", "B_in_0", "B_in_1", "alpha", "beta")
