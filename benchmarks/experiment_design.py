@@ -9,6 +9,8 @@ Second table: the best size at ten times the largest compute of a real sweep, de
 seed may buy from a random 70 % of the runs. The truth is the law fitted to all of them; regret is the compute a wrong
 size wastes. All designs are fitted in the same way.
 
+In full this takes about half an hour of CPU; --quick a minute.
+
 The two constants of `misfit` (planner.design.decision) were set on these same tables: neither is a blind test.
 
     python benchmarks/experiment_design.py [--quick] [--seeds 10] [--only parallel,marin]
