@@ -16,8 +16,7 @@ from planner.hardware.tables import table
 
 @dataclass(frozen=True)
 class Interval:
-    """prediction x lower and prediction x upper hold four of five measurements of configurations not fitted.
-    prediction x lower and prediction x upper hold four of five measurements of configurations not fitted."""
+    """prediction x lower and prediction x upper hold four of five measurements of configurations not fitted."""
 
     lower: float
     upper: float

@@ -19,8 +19,7 @@ def table(name: str) -> dict[str, Any]:
 
 
 def calibration(section: str) -> dict[str, Any]:
-    """One section of the fitted constants (`calibration.toml`, written by benchmarks/calibrate_hardware.py).
-    One section of the fitted constants (`calibration.toml`, written by benchmarks/calibrate_hardware.py)."""
+    """One section of the fitted constants (`calibration.toml`, written by benchmarks/calibrate_hardware.py)."""
     found: dict[str, Any] = table("calibration")[section]
     return found
 

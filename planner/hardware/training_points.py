@@ -45,8 +45,7 @@ _DEFAULT_ACCELERATORS = 1024.0
 
 @dataclass(frozen=True)
 class TrainingPoints:
-    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given.
-    Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
+    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
 
     row_count: int
     rows: Any
