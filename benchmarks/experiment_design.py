@@ -9,11 +9,11 @@ Second table: the best size at ten times the largest compute of a real sweep, de
 seed may buy from a random 70 % of the runs. The truth is the law fitted to all of them; regret is the compute a wrong
 size wastes. All designs are fitted in the same way.
 
-In full this takes about half an hour of CPU; --quick a minute.
+A minute as it stands; --full takes about half an hour of CPU.
 
 The two constants of `misfit` (planner.design.decision) were set on these same tables: neither is a blind test.
 
-    python benchmarks/experiment_design.py [--quick] [--seeds 10] [--only parallel,marin]
+    python benchmarks/experiment_design.py [--full] [--seeds 10] [--only parallel,marin]
 """
 
 from __future__ import annotations
@@ -313,15 +313,17 @@ def decisions(name: str, seeds: int) -> None:
 def main() -> None:
     """Both tables, or those asked for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="two seeds, one sweep, the tasks that take seconds")
+    parser.add_argument(
+        "--full", action="store_true", help="all seeds, sweeps and tasks, not two seeds of the quick ones"
+    )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--only", default="", help="tasks and sweeps by the start of their names, as a,b")
     given = parser.parse_args()
     if not (shared() / "extrapolation").is_dir():
         print(f"skipped: {shared()} holds no tables (set APPORTION_SHARED)")
         return
-    seeds = 2 if given.quick else given.seeds
-    wanted = tuple(given.only.split(",")) if given.only else ("parallel", "chinchilla") if given.quick else ("",)
+    seeds = given.seeds if given.full or given.only else 2
+    wanted = tuple(given.only.split(",")) if given.only else ("",) if given.full else ("parallel", "chinchilla")
     print(f"R² after buying shares of the cost, mean over {seeds} seeds")
     for task in TASKS:
         if task.name.startswith(wanted):
