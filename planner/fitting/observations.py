@@ -20,7 +20,7 @@ from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
-from planner.laws.variables import allowed, is_allowed, variables
+from planner.laws.variables import allowed, canonical, is_allowed, variables
 
 Array = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
     found: dict[str, str] = {}
     for column, variable in (mapping or {}).items():
         runs.column(column)
-        found[variable] = column
+        found[canonical(variable)] = column
     taken = set(found.values())
     folded = {name.lower(): name for name in reversed(runs.names)}
     for variable, entry in variables().items():
@@ -142,7 +142,7 @@ def observe(
     """
     known_variables = {*form.variables, *variables()}
     for variable in (mapping or {}).values():
-        if variable not in known_variables:
+        if canonical(variable) not in known_variables:
             raise UnknownName("variable", variable, known_variables)
     mask = np.ones(runs.row_count, dtype=bool) if where is None else chosen_rows(runs, where)
     if not mask.any():

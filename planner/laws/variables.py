@@ -54,6 +54,16 @@ def variable(name: str) -> Variable:
     return known.get(name) or known.get(stem) or Variable(name, ANY, (1.0, 100.0), "", (name,))
 
 
+def canonical(name: str) -> str:
+    """The variable that `name` means: a variable's own name, or one of the names its columns go by (N, params, …)."""
+    known = variables()
+    if name in known:
+        return name
+    exact = (v for v, entry in known.items() if name in entry.aliases)
+    folded = (v for v, entry in known.items() if name.lower() in {a.lower() for a in entry.aliases if len(a) > 1})
+    return next(exact, None) or next(folded, None) or name
+
+
 def allowed(name: str) -> Range:
     """The range of the variable called `name`."""
     return variable(name).range

@@ -193,6 +193,12 @@ def test_text_is_no_matter_in_rows_that_are_left_out() -> None:
     assert len(observe(runs, Chinchilla, where="keep == 1").losses) == 8
 
 
+@pytest.mark.parametrize("name", ["token_count", "D", "tokens", "TOKENS"])
+def test_a_mapping_takes_a_variable_by_any_of_its_names(name: str) -> None:
+    runs = many(8, D=[1.0] * 8, seen=list(np.geomspace(1e9, 1e11, 8)))
+    assert observe(runs, Chinchilla, mapping={"seen": name}).columns["token_count"] == "seen"
+
+
 def test_missing_columns_too_few_rows_and_no_rows_are_told() -> None:
     with pytest.raises(InvalidInput, match="unique_token_count = missing"):
         observe(many(8), DataConstrained)
