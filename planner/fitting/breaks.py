@@ -77,7 +77,8 @@ def shape_cautions(seen: Observations) -> tuple[Caution, ...]:
         enough = len(np.unique(values)) >= FEWEST_POINTS and bool(np.all(values > 0) and np.all(seen.losses > 0))
         return curve_breaks(values, seen.losses, name).cautions if enough else ()
     if "unique_token_count" in seen.variables and bool(np.all(seen.losses > 0)):
-        return tuple(n for v in ("token_count", "parameter_count") for n in run_breaks(seen, v))
+        grown = [v for v in ("token_count", "parameter_count") if v in seen.variables]
+        return tuple(note for v in grown for note in run_breaks(seen, v))
     return ()
 
 
