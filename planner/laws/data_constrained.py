@@ -80,7 +80,7 @@ class DataConstrained(Form):
         return self.base.compute_optimal_exponents()
 
     def loss(self, **variables: Any) -> Any:
-        """Base law at the effective counts of (parameter_count, token_count, unique_token_count)."""
+        """E + A N'^-alpha + B D'^-beta at the effective counts N' and D' of repeated tokens and surplus parameters."""
         n, d = self._effective(variables)
         return self.base.loss(parameter_count=n, token_count=d)
 
