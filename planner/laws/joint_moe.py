@@ -69,7 +69,7 @@ class JointMoE(Form):
         )
 
     def loss(self, **variables: Any) -> Any:
-        """a Ê^delta N^(alpha + gamma ln Ê) + b Ê^omega D^(beta + zeta ln Ê) + c; N = active parameters, Ê from experts."""
+        """a Ê^delta N^(alpha + gamma ln Ê) + b Ê^omega D^(beta + zeta ln Ê) + c; N active, Ê from experts."""
         n, d, experts = self.read(variables)
         return self.at_expert_count(experts).loss(parameter_count=n, token_count=d)
 
