@@ -10,12 +10,14 @@ import io
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apportion.answers import Front, Law, Plan
 from apportion.errors import InvalidArgument, Violation
 from apportion.quantities import shown, title
 from apportion.tables import Table
+
+if TYPE_CHECKING:  # a front draws itself by way of this module
+    from apportion.answers import Front, Law, Plan
 
 INK, FAINT, PAPER, ACCENT, SEA = "#1c2733", "#d7dde3", "#ffffff", "#d1495b", "#26828e"
 MARKERS = ("o", "s", "^", "D", "P", "X", "v", "*")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apportion.answers import Front, Plan
 from apportion.charts import hardware, logarithmic, metric
 from apportion.errors import InvalidArgument, Violation
 from apportion.quantities import shown, title
+
+if TYPE_CHECKING:  # an answer draws itself: `Front.to_html`
+    from apportion.answers import Front, Plan
 
 
 def front_page(front: Front) -> str:

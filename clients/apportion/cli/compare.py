@@ -9,7 +9,7 @@ import typer
 from apportion.cli import show
 from apportion.cli.options import EndpointOption, MapOption, Output, OutputOption, StoreOption, TimeoutOption
 from apportion.cli.session import client, emit, stages
-from apportion.flows import FIT_SECONDS
+from apportion.flows.calls import FIT_SECONDS
 
 
 def compare(

@@ -21,7 +21,7 @@ from apportion.cli.options import (
 )
 from apportion.cli.session import client, emit, stages
 from apportion.fields import EXPERIMENT
-from apportion.flows import FIT_SECONDS
+from apportion.flows.calls import FIT_SECONDS
 
 _TABLES = ("runs", "candidates", "target_points")
 

@@ -18,7 +18,7 @@ from apportion.cli.options import (
     TimeoutOption,
 )
 from apportion.cli.session import client, emit, emit_table, stages
-from apportion.flows import FIT_SECONDS
+from apportion.flows.calls import FIT_SECONDS
 
 
 def fit(

@@ -23,7 +23,7 @@ from apportion.cli.options import (
 from apportion.cli.session import client, emit, errors, leave, stages
 from apportion.errors import InvalidArgument, Violation
 from apportion.fields import FRONT
-from apportion.flows import FRONT_SECONDS
+from apportion.flows.calls import FRONT_SECONDS
 
 FileOption = Annotated[str | None, typer.Option(metavar="FILE")]
 

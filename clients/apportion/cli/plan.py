@@ -22,7 +22,7 @@ from apportion.cli.options import (
 )
 from apportion.cli.session import client, emit, leave
 from apportion.fields import DEPLOYMENT, LIFECYCLE, TRAINING, Kind
-from apportion.flows import PLAN_SECONDS
+from apportion.flows.calls import PLAN_SECONDS
 
 app = typer.Typer(no_args_is_help=True)
 

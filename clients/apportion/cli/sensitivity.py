@@ -16,7 +16,7 @@ from apportion.cli.options import (
     TimeoutOption,
 )
 from apportion.cli.session import client, emit_table
-from apportion.flows import TABLE_SECONDS
+from apportion.flows.calls import TABLE_SECONDS
 
 
 def sensitivity(

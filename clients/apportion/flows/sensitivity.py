@@ -1,4 +1,4 @@
-"""The flow that asks how a plan changes when the runs behind it are treated otherwise (see `apportion.flows`)."""
+"""How a plan changes when the runs behind it are treated otherwise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from apportion import requests
-from apportion.flows import TABLE_SECONDS, Call, Flow
+from apportion.flows.calls import TABLE_SECONDS, Flow, ask
 from apportion.tables import Table
 from apportion.v1 import sensitivity_service_pb2
-
-_METHOD = "/apportion.v1.Sensitivity/AnalyzeSensitivity"
 
 
 def sensitivity(
@@ -43,5 +41,5 @@ def sensitivity(
         seed=None if seed is None else requests.whole_number(seed, "seed"),
         column_variables=requests.column_variables(mapping or {}),
     )
-    answer = yield Call(_METHOD, request, sensitivity_service_pb2.AnalyzeSensitivityResponse, timeout_seconds)
+    answer = yield ask("Sensitivity", request, sensitivity_service_pb2.AnalyzeSensitivityResponse, timeout_seconds)
     return Table.from_proto(answer.table)

@@ -1,4 +1,4 @@
-"""Comparing forms: a flow like those of `apportion.flows`, on runs that are stored for the while.
+"""Comparing forms, on runs that are stored for the while.
 
 What is compared is not kept: a table given here is stored for the comparison and removed again after it.
 """
@@ -11,17 +11,8 @@ from typing import Any
 from google.longrunning import operations_pb2
 
 from apportion import answers, requests
-from apportion.flows import (
-    FIT_SECONDS,
-    TABLE_SECONDS,
-    Flow,
-    OnStage,
-    _call,
-    _quietly,
-    _result,
-    delete_run_set,
-    import_runs,
-)
+from apportion.flows.calls import FIT_SECONDS, TABLE_SECONDS, Flow, OnStage, ask, outcome_of, quietly
+from apportion.flows.runs import delete_run_set, import_runs
 from apportion.reading import read
 from apportion.v1 import comparison_pb2, laws_service_pb2
 
@@ -65,14 +56,14 @@ def compare(
         request.run_set = (yield from import_runs(runs)).name
     metadata = laws_service_pb2.CompareFormsMetadata
     try:
-        operation = yield _call("Laws", request, operations_pb2.Operation, TABLE_SECONDS)
-        found = yield from _result(operation, comparison_pb2.FormComparison, metadata, timeout_seconds, on_stage)
+        operation = yield ask("Laws", request, operations_pb2.Operation, TABLE_SECONDS)
+        found = yield from outcome_of(operation, comparison_pb2.FormComparison, metadata, timeout_seconds, on_stage)
     except GeneratorExit:
         raise
     except BaseException:
         if not stored:
-            yield from _quietly(delete_run_set(request.run_set))
+            yield from quietly(delete_run_set(request.run_set))
         raise
     if not stored:
-        yield from _quietly(delete_run_set(request.run_set))
+        yield from quietly(delete_run_set(request.run_set))
     return read(answers.FormComparison, found)

@@ -1,0 +1,52 @@
+"""What comes back: frozen dataclasses of plain floats, texts, mappings and tuples, one for each message.
+
+Their fields are those of the contract, under the same names (`apportion.reading` fills them, and a test keeps
+the two equal), so `plan.metrics["loss"].value` and `plan.decision.parameter_count` are plain floats and what
+does not apply is None. `to_dict()` gives the same as JSON-ready mappings, `to_frame()` as pandas.
+"""
+
+from __future__ import annotations
+
+from apportion.answers.answer import Answer, Estimate, PlanWarning, ValueRange
+from apportion.answers.comparisons import ComparisonSplit, FormComparison, FormScore
+from apportion.answers.experiments import ExperimentDesign
+from apportion.answers.fronts import Front
+from apportion.answers.hardware import Accelerator, ModelShape, PriceOffer
+from apportion.answers.laws import ComputeOptimalExponent, Law, LawDraws, RunSet
+from apportion.answers.plans import (
+    Alternative,
+    BindingLimit,
+    Certificate,
+    Conflict,
+    Decision,
+    Plan,
+    Relaxation,
+    SearchEffort,
+)
+
+__all__ = [
+    "Accelerator",
+    "Alternative",
+    "Answer",
+    "BindingLimit",
+    "Certificate",
+    "ComparisonSplit",
+    "ComputeOptimalExponent",
+    "Conflict",
+    "Decision",
+    "Estimate",
+    "ExperimentDesign",
+    "FormComparison",
+    "FormScore",
+    "Front",
+    "Law",
+    "LawDraws",
+    "ModelShape",
+    "Plan",
+    "PlanWarning",
+    "PriceOffer",
+    "Relaxation",
+    "RunSet",
+    "SearchEffort",
+    "ValueRange",
+]
