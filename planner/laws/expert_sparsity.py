@@ -53,6 +53,13 @@ class ExpertSparsity(Form):
         terms = self.loss_terms(**variables)
         return terms.model + terms.data + terms.floor
 
+    def active_parameter_count(self, **variables: Any) -> Any:
+        """N s: all parameters count in N, only the active share costs FLOPs."""
+        return variables["parameter_count"] * variables["active_expert_share"]
+
+    def total_parameter_count(self, **variables: Any) -> Any:
+        return variables["parameter_count"]
+
     def loss_terms(self, **variables: Any) -> LossTerms:
         n, tokens, share = self.read(variables)
         model = self.a * n**-self.alpha + self.d * share**-self.delta * n**-self.gamma

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, Violation
+from planner.laws.compute import ComputeModel
 from planner.laws.variables import variable
 
 Array = NDArray[np.float64]
@@ -76,8 +77,8 @@ class Form(ABC):
     """A functional form with coefficients (fields, in the order of `coefficients`).
 
     `observed` says what the form predicts: "loss", another positive "metric", or a "signed_metric", which may be
-    negative (errors are then differences and not ratios). For values of the `enumerated` variables (numbers, or arrays
-    over cells) the loss is a posynomial of the others.
+    negative (errors are then differences and not ratios); of a metric, `larger_is_better` may hold. For values of the
+    `enumerated` variables (numbers, or arrays over cells) the loss is a posynomial of the others.
     """
 
     form_name: ClassVar[str]
@@ -87,6 +88,7 @@ class Form(ABC):
     optimisation_class: ClassVar[OptimisationClass]
     enumerated: ClassVar[tuple[str, ...]] = ()
     observed: ClassVar[str] = "loss"
+    larger_is_better: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, **variables: Any) -> Any:
@@ -103,6 +105,28 @@ class Form(ABC):
     def inner_for_loss(self, loss: Any) -> Any:
         """The value of `inner` at which `outer` gives `loss`; NaN where none does."""
         return loss
+
+    def active_parameter_count(self, **variables: Any) -> Any:
+        """Parameters that one token is multiplied with, which is what costs FLOPs; None where they are not known."""
+        return variables.get("parameter_count")
+
+    def total_parameter_count(self, **variables: Any) -> Any:
+        """All parameters, which is what fills memory; None where they follow from the active ones and the experts."""
+        return None
+
+    def trained_token_count(self, **variables: Any) -> Any:
+        """Tokens that the run in question sees, repeats counted; None where they are not known."""
+        if "step_count" in variables and "batch_token_count" in variables:
+            return variables["step_count"] * variables["batch_token_count"]
+        seen = ("finetuning_token_count", "token_count")  # what is tuned was trained before, at another's expense
+        return next((variables[name] for name in seen if name in variables), None)
+
+    def training_flops(self, compute_model: ComputeModel, **variables: Any) -> Any:
+        """FLOPs of the run in question, by plain arithmetic; None where model or data are not known."""
+        n, d = self.active_parameter_count(**variables), self.trained_token_count(**variables)
+        if n is None or d is None:
+            return variables.get("training_flops")
+        return compute_model.training_flops(n, d)
 
     def read(self, variables: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values of the form's variables, in order. Raises InvalidInput naming all that are missing."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from planner.laws.compute import ComputeModel
 from planner.laws.form import Coef, Coefficient, Form, LossTerms, OptimisationClass, exponent, scale
 
 
@@ -40,6 +41,11 @@ class ParallelStreams(Form):
     def equivalent_parameters(self, parameter_count: Any, stream_count: Any) -> Any:
         """Parameters of the single-stream model that does as well."""
         return parameter_count * (self.k * np.log(stream_count) + 1.0)
+
+    def training_flops(self, compute_model: ComputeModel, **variables: Any) -> Any:
+        """Every stream passes through the whole model."""
+        once = super().training_flops(compute_model, **variables)
+        return None if once is None else once * variables["stream_count"]
 
     def loss(self, **variables: Any) -> Any:
         """E + (A / (N (k ln P + 1)))^alpha; N = parameter_count, P = stream_count."""
@@ -94,6 +100,7 @@ class Coverage(Form):
     citation: ClassVar[str] = "Brown et al. 2024, Large Language Monkeys, arXiv 2407.21787"
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
     observed: ClassVar[str] = "metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         Coefficient("a", -50.0, -1e-6, (-5.0, -0.2)),
         Coefficient("b", -5.0, -1e-4, (-1.0, -0.05)),
@@ -118,6 +125,7 @@ class Votes(Form):
     citation: ClassVar[str] = "Chen et al. 2024, Are More LLM Calls All You Need?, arXiv 2403.02419"
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.SEARCH
     observed: ClassVar[str] = "metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         Coefficient("s", 0.0, 1.0, (0.2, 0.9), "share"),
         Coefficient("p1", 0.5, 1.0 - 1e-9, (0.52, 0.95), "probability"),

@@ -35,6 +35,7 @@ class IntrinsicPerformance(Form):
     )
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.MONOTONE_TRANSFORM
     observed: ClassVar[str] = "metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("N_c", "parameters × intrinsic performance^(-beta/alpha_N)", (1e-3, 1e6), linear=False),
         scale("E_c", "interactions × intrinsic performance^(-beta/alpha_E)", (1e-3, 1e6), linear=False),
@@ -75,6 +76,7 @@ class BestOfNReward(Form):
     citation: ClassVar[str] = GAO
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.SEARCH
     observed: ClassVar[str] = "signed_metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("alpha", "reward per distance", (0.05, 10.0)),
         scale("beta", "reward per squared distance", (1e-3, 1.0)),
@@ -102,6 +104,7 @@ class OptimisedReward(Form):
     citation: ClassVar[str] = GAO
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.SEARCH
     observed: ClassVar[str] = "signed_metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = BestOfNReward.coefficients
 
     def best_distance(self) -> Coef:
@@ -134,6 +137,7 @@ class ComputeSigmoid(Form):
     citation: ClassVar[str] = "Khatri et al. 2025, The Art of Scaling Reinforcement Learning Compute, arXiv 2510.13786"
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
     observed: ClassVar[str] = "metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("R0", "score", (0.001, 0.5), linear=False),
         scale("A", "score", (0.2, 1.5), linear=False),
@@ -163,6 +167,7 @@ class BoardGameElo(Form):
     citation: ClassVar[str] = JONES
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
     observed: ClassVar[str] = "signed_metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         Coefficient("incline", 0.0, 1e4, (100.0, 1000.0), "Elo per decade"),
         Coefficient("board", -1e4, 1e4, (-800.0, -100.0), "Elo per cell"),

@@ -53,6 +53,10 @@ class Sparse(Form):
         total = self.b_S + self.b_D
         return np.minimum(inner ** (1.0 / total) * dense_tokens ** (-self.b_D / total), 1.0)
 
+    def active_parameter_count(self, **variables: Any) -> Any:
+        """N/s: training costs what the dense model costs, whose zeros are multiplied too."""
+        return variables["parameter_count"] / variables["density"]
+
     def loss(self, **variables: Any) -> Any:
         """(a_S s^b_S + c_S) N^-b_N + (a_D/D)^b_D + c; N = parameter_count (non-zero), s = density."""
         terms = self.loss_terms(**variables)

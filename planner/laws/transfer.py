@@ -34,6 +34,7 @@ class TransferredData(Form):
     citation: ClassVar[str] = HERNANDEZ
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
     observed: ClassVar[str] = "metric"
+    larger_is_better: ClassVar[bool] = True
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("k", "data^(1-a) × parameters^-b", (1.0, 1e8)),
         exponent("a", (0.02, 0.9)),

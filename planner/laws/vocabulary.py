@@ -56,6 +56,14 @@ class Vocabulary(Form):
         exponent("b", (0.1, 1.0)),
     )
 
+    def active_parameter_count(self, **variables: Any) -> Any:
+        """N + V d: the embedding's parameters cost FLOPs too, at the head."""
+        return variables["parameter_count"] + variables["vocabulary_size"] * variables["embedding_width"]
+
+    def trained_token_count(self, **variables: Any) -> Any:
+        """H tokens_per_character(V): of the vocabulary as it is; that it enters the loss in thousands is the fit's."""
+        return variables["character_count"] * tokens_per_character(variables["vocabulary_size"])
+
     def inner(self, **variables: Any) -> Any:
         """A1 N^-a1 + A2 (V d)^-a2 + B D^-b, in the units above."""
         n, size, width, characters = self.read(variables)
