@@ -7,6 +7,7 @@ prediction has an interval.
 """
 
 from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names
+from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.cells import ServingCell, serving_cell
 from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
 from planner.hardware.intervals import interval_factors
@@ -17,7 +18,9 @@ from planner.hardware.recalibrate import Recalibration, recalibrate
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
 
 __all__ = [
+    "SHIPPED",
     "Accelerator",
+    "Catalogue",
     "ModelShape",
     "Precision",
     "Price",

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from planner.errors import UnknownName
 from planner.hardware.tables import key, table
@@ -37,7 +38,7 @@ class Accelerator:
     name: str
     vendor: str
     bf16_flops_per_second: float
-    flops_per_second: Mapping[str, float]
+    flops_per_second: Mapping[str, float] = field(hash=False)
     memory_bytes: float
     memory_bytes_per_second: float
     scaleup_bytes_per_second: float
@@ -50,6 +51,12 @@ class Accelerator:
     doubt: str = ""
     scaleup_link: str = "switch"
     dies: float = 1.0
+
+    def __getstate__(self) -> dict[str, Any]:  # a mapping proxy does not pickle
+        return {**vars(self), "flops_per_second": dict(self.flops_per_second)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, flops_per_second=MappingProxyType(state["flops_per_second"]))
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers
 from planner.hardware.energy import utilised_power_watts
 from planner.hardware.intervals import Interval, interval_factors
@@ -23,7 +24,7 @@ from planner.hardware.training_points import training_points
 _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 
 
-def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
+def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
     """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`.
 
     Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token
@@ -32,7 +33,7 @@ def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
-    points = serving_points(columns)
+    points = serving_points(columns, catalogue)
     times = serving_times(points)
     values = {
         "ttft_seconds": times.ttft_seconds,
@@ -46,7 +47,7 @@ def estimate_serving(columns: Columns) -> dict[str, list[Any]]:
     return result | _supported(points.row_count, points.rows[times.fits])
 
 
-def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
+def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
     """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts`
     (their sum).
 
@@ -56,7 +57,7 @@ def estimate_energy(columns: Columns) -> dict[str, list[Any]]:
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
-    points = serving_points(columns)
+    points = serving_points(columns, catalogue)
     times = serving_times(points)
     given = numbers(columns, "output_tok_s")[points.rows]
     speed = np.where(given > 0, given, times.output_tokens_per_second)
@@ -82,14 +83,14 @@ def serving_watts(points: ServingPoints, times: ServingTimes, tokens_per_second:
     return watts
 
 
-def estimate_training(columns: Columns) -> dict[str, list[Any]]:
+def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
     """Adds `predicted_accelerator_hours` (whole runs; blank without tokens or FLOPs) and
     `predicted_tokens_per_second_per_accelerator` (steady state).
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
-    points = training_points(columns)
+    points = training_points(columns, catalogue)
     cell, active, count = points.cell, points.active_parameters, points.accelerators
     speed = tokens_per_second_per_accelerator(cell, points.flops_per_token, active, count, **points.counted(1.0))
     tokens = points.total_flops / points.flops_per_token

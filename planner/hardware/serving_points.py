@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from planner.errors import PlanningError
+from planner.hardware.accelerators import Accelerator
+from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.cells import ServingCell, serving_cell, stack
 from planner.hardware.columns import Columns, Floats, distinct_rows, numbers, row_count, take_rows, text
 from planner.hardware.frameworks import Framework, framework
@@ -29,7 +31,7 @@ from planner.hardware.serving_columns import (
     stated_precisions,
 )
 from planner.hardware.serving_layouts import Degrees, Layout, filled, layouts
-from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
+from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import calibration
 
 
@@ -75,10 +77,15 @@ class _Configuration:
     host_seconds: float
 
 
-def model_of(name: str, total_parameters: float = float("nan"), active_parameters: float = float("nan")) -> ModelShape:
+def model_of(
+    name: str,
+    total_parameters: float = float("nan"),
+    active_parameters: float = float("nan"),
+    catalogue: Catalogue = SHIPPED,
+) -> ModelShape:
     """The shape of a named model; of an unknown name with given parameter counts a hypothetical one."""
     try:
-        return model_shape(name)
+        return catalogue.model_shape(name)
     except PlanningError:
         if not total_parameters > 0:
             raise
@@ -105,8 +112,8 @@ def precision_of(stated: str, model_name: str) -> str:
     return "bf16"
 
 
-def serving_points(columns: Columns) -> ServingPoints:
-    """Parse a table.
+def serving_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> ServingPoints:
+    """Parse a table, whose names are those of the catalogue.
 
     Raises:
         InvalidInput: a needed column is absent (accelerator, model, lengths, batch or concurrency), or columns differ
@@ -116,7 +123,7 @@ def serving_points(columns: Columns) -> ServingPoints:
     count = row_count(columns)
     load = read_load(columns)
     first, kind_of_row = distinct_rows(columns, CONFIGURATION)
-    found, faults = _configurations(take_rows(columns, first), is_whole_batch(columns))
+    found, faults = _configurations(take_rows(columns, first), is_whole_batch(columns), catalogue)
     usable = np.array([c is not None for c in found], dtype=bool)
     position = np.cumsum(usable) - 1
     loaded = (load.in_flight > 0) | (load.requests_per_second > 0) | load.at_capacity
@@ -165,7 +172,9 @@ def _spread(part: Any, at: Any) -> Any:
     return type(part)(**{name: values[at] for name, values in vars(part).items()})
 
 
-def _configurations(columns: Columns, whole_batch: bool) -> tuple[list[_Configuration | None], dict[int, str]]:
+def _configurations(
+    columns: Columns, whole_batch: bool, catalogue: Catalogue
+) -> tuple[list[_Configuration | None], dict[int, str]]:
     chips = text(columns, next(n for n in ACCELERATOR if n in columns))
     names, stated, engine_names = models(columns), stated_precisions(columns), engines(columns)
     total, active = (numbers(columns, n) * 1e9 for n in ("total_params_b", "active_params_b"))
@@ -175,16 +184,16 @@ def _configurations(columns: Columns, whole_batch: bool) -> tuple[list[_Configur
     faults: dict[int, str] = {}
     for i, layout in enumerate(layouts(columns)):
         try:
-            shape = model_of(names[i], total[i], active[i])
+            chip, shape = catalogue.accelerator(chips[i]), model_of(names[i], total[i], active[i], catalogue)
             precision_name, engine = (
                 precision_of(stated[i], names[i]),
                 framework(engine_names[i], whole_batch=whole_batch),
             )
             if layout.open:
-                alone = serving_cell(chips[i], precision_name)
+                alone = serving_cell(chip, precision_name)
                 layout = filled(layout, float(weight_bytes_per_accelerator(shape, alone)), alone.memory_bytes)
             decode, prefill = (
-                _cell(chips[i], precision_name, stated[i], shape, layout, degrees, engine)
+                _cell(chip, precision_name, stated[i], shape, layout, degrees, engine)
                 for degrees in (layout.decode, layout.prefill)
             )
             host = float(hosts.get(tasks[i], 0.0))
@@ -201,7 +210,7 @@ def _cache_bytes(stated: str) -> float | None:
 
 
 def _cell(
-    chip: str,
+    chip: Accelerator,
     precision_name: str,
     stated: str,
     shape: ModelShape,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import product
 
-from planner.hardware.accelerators import accelerator
+from planner.hardware.accelerators import Accelerator
 from planner.hardware.training import TrainingCell, communication_share, pipeline_bubble, step_share, training_cell
 
 _TENSOR = (1, 2, 4, 8)
@@ -20,7 +20,7 @@ _INTERLEAVE = 8.0  # chunks per stage: 5 for 70B, 8 for 405B in the recipes of M
 
 @cache
 def usual_layout(
-    accelerator_name: str,
+    chip: Accelerator,
     precision_name: str,
     active_parameters: float,
     accelerator_count: float,
@@ -31,16 +31,16 @@ def usual_layout(
     """Tensor ways, pipeline stages and bubble share of the fastest usual layout that divides the accelerators.
 
     Raises:
-        UnknownName: no such accelerator or precision.
+        UnknownName: no such precision.
         UnsupportedCombination: the accelerator lacks the precision.
     """
-    sequences, domain = global_batch_tokens / sequence_tokens, accelerator(accelerator_name).scaleup_domain
+    sequences, domain = global_batch_tokens / sequence_tokens, chip.scaleup_domain
 
     def cell(tensor: int, stages: int) -> tuple[float, TrainingCell]:
         micro_batches = max(sequences * tensor * stages / accelerator_count, 1.0)
         bubble = float(pipeline_bubble(stages, micro_batches, _INTERLEAVE)) if stages > 1 else 0.0
         made = training_cell(
-            accelerator_name,
+            chip,
             precision_name,
             is_moe=is_moe,
             bubble_share=bubble,

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from planner.errors import PlanningError
-from planner.hardware.accelerators import accelerator
+from planner.hardware.accelerators import Accelerator
+from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.cells import stack
 from planner.hardware.columns import (
     Columns,
@@ -29,7 +30,7 @@ from planner.hardware.columns import (
     text,
 )
 from planner.hardware.precisions import precision
-from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape
+from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import table
 from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, training_cell
 from planner.hardware.training_layouts import usual_layout
@@ -65,15 +66,19 @@ class TrainingPoints:
         return {"exchanged_parameters": self.exchanged_parameters, "attention_flops": attention}
 
 
-def training_points(columns: Columns) -> TrainingPoints:
-    """Parse a table (`InvalidInput` if the accelerator, or both model and parameter count, are absent)."""
+def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> TrainingPoints:
+    """Parse a table whose names are those of the catalogue.
+
+    Raises:
+        InvalidInput: the accelerator, or both model and parameter count, are absent.
+    """
     require_columns(columns, "accelerator|gpu|system", "model|n_params|benchmark")
     rows_in_all = row_count(columns)
     total, tokens, flops = (numbers(columns, n) for n in ("n_params", "tokens", "flops"))
     active = _active(total, numbers(columns, "n_active"), tokens, flops)
     table_of_kinds = {n: v for n, v in columns.items() if n in _CONFIGURATION} | {"n_active": active.tolist()}
     first, kind_of_row = distinct_rows(table_of_kinds, (*_CONFIGURATION, "n_active"))
-    found, faults = _configurations(take_rows(table_of_kinds, first))
+    found, faults = _configurations(take_rows(table_of_kinds, first), catalogue)
     usable = np.array([c is not None for c in found], dtype=bool)
     position = np.cumsum(usable) - 1
     rows = np.flatnonzero(usable[kind_of_row]) if rows_in_all else np.zeros(0, dtype=np.intp)
@@ -111,7 +116,7 @@ class _Configuration:
     sequence_known: bool
 
 
-def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict[int, str]]:
+def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Configuration | None], dict[int, str]]:
     chips = text(columns, next(n for n in ("accelerator", "gpu", "system") if n in columns))
     rules = table("benchmarks")["training"]
     ruled = [rules.get(name, {}) for name in text(columns, "benchmark")]
@@ -131,15 +136,16 @@ def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict
     layout["global_batch_seqs"] = first_of(numbers(columns, "global_batch_seqs"), numbers(columns, "global_batch"))
     found: list[_Configuration | None] = []
     faults: dict[int, str] = {}
-    for i, chip in enumerate(chips):
+    for i, accelerator_name in enumerate(chips):
         try:
-            shape, frozen = _shape(models[i], total[i], active[i]), tasks[i] == "lora"
+            chip = catalogue.accelerator(accelerator_name)
+            shape, frozen = _shape(models[i], total[i], active[i], catalogue), tasks[i] == "lora"
             own = {n: float(v[i]) for n, v in layout.items()}
             tokens_of_a_sequence = sequence[i] if sequence[i] > 0 else _DEFAULT_SEQUENCE
             _check_layout(own, count[i])
             batch = _tokens_between_gathers(own, count[i], tokens_of_a_sequence, sharding[i])
             name = _precision(stated[i], container[i])
-            if not given[i] and ruled[i] and not precision(name).available_on(accelerator(chip)):
+            if not given[i] and ruled[i] and not precision(name).available_on(chip):
                 name = "bf16"  # rules of a benchmark leave the format open
             tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
             if np.isnan(own["tp"]) and np.isnan(own["pp"]) and np.isfinite(batch):
@@ -159,7 +165,7 @@ def _configurations(columns: Columns) -> tuple[list[_Configuration | None], dict
                 accelerator_count=count[i],
                 maturity_years=_maturity_years(chip, dates[i]),
             )
-            _check_memory(shape, accelerator(chip).memory_bytes, count[i], frozen=frozen)
+            _check_memory(shape, chip.memory_bytes, count[i], frozen=frozen)
             # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
             exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
             whole = float(flops_of(shape, 1.0, tokens_of_a_sequence))
@@ -193,7 +199,7 @@ def _check_memory(shape: ModelShape, memory_bytes: float, accelerators: float, *
         )
 
 
-def _shape(name: str, total: float, active: float) -> ModelShape:
+def _shape(name: str, total: float, active: float, catalogue: Catalogue) -> ModelShape:
     """Given counts win; then the named model; then a count in the name (`22B`)."""
     if total > 0:
         used = active if active > 0 else total
@@ -201,7 +207,7 @@ def _shape(name: str, total: float, active: float) -> ModelShape:
         return hypothetical_shape(used, experts, total_parameters=total)
     stated = re.search(r"(\d+(?:\.\d+)?)\s*([bm])\b", name.lower())
     try:
-        return model_shape(re.sub(r"\s*(\(.*\)|pre-training)\s*", "", name))
+        return catalogue.model_shape(re.sub(r"\s*(\(.*\)|pre-training)\s*", "", name))
     except PlanningError:
         if not stated:
             raise
@@ -230,10 +236,10 @@ def _precision(stated: str, container: str) -> str:
     return "fp8" if container else "bf16"
 
 
-def _maturity_years(chip: str, date: str) -> float:
+def _maturity_years(chip: Accelerator, date: str) -> float:
     """Years from the accelerator's release to the run (`2024-07` or longer), 0 to 4; 2 if the date is not given."""
     found = re.match(r"(\d{4})-(\d\d)", date)
-    released = re.match(r"(\d{4})-(\d\d)", accelerator(chip).release)
+    released = re.match(r"(\d{4})-(\d\d)", chip.release)
     if not found or not released:
         return 2.0
     run, release = (float(m.group(1)) + float(m.group(2)) / 12.0 for m in (found, released))

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from planner.errors import UnsupportedCombination
-from planner.hardware import hypothetical_shape, interval_factors, model_shape
+from planner.hardware import accelerator, hypothetical_shape, interval_factors, model_shape
 from planner.hardware.training import (
     accelerator_hours,
     busy_seconds,
@@ -148,7 +148,7 @@ def test_software_matures() -> None:
 
 
 def test_an_unstated_layout_is_the_fastest_usual_one() -> None:
-    tensor, stages, bubble = usual_layout("H100", "bf16", 4e11, 8192.0, 1.6e7, 8192.0, False)
+    tensor, stages, bubble = usual_layout(accelerator("H100"), "bf16", 4e11, 8192.0, 1.6e7, 8192.0, False)
     assert tensor * stages > 8
     assert 0 < bubble < 0.5
-    assert usual_layout("H100", "bf16", 1e9, 8.0, 4e6, 2048.0, False)[1] == 1.0
+    assert usual_layout(accelerator("H100"), "bf16", 1e9, 8.0, 4e6, 2048.0, False)[1] == 1.0

@@ -1,0 +1,103 @@
+"""What a question may name: the shipped facts, with a caller's own accelerators, models and calibration on top.
+
+A frozen value that is handed down from the question to where names are looked up, so that two questions with
+different facts can be answered side by side, in one process or in several: nothing here is global, everything pickles.
+Own entries cannot shadow shipped ones, because an answer that says H100-SXM must mean one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.errors import UnknownName, Violation, require
+from planner.hardware import accelerators as shipped_accelerators
+from planner.hardware import shapes as shipped_shapes
+from planner.hardware.accelerators import Accelerator
+from planner.hardware.shapes import ModelShape
+from planner.hardware.tables import key
+
+if TYPE_CHECKING:
+    from planner.hardware.recalibrate import Recalibration
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The caller's own facts beside the shipped ones.
+
+    accelerators, models: own entries, found by their names without regard to case and punctuation.
+    calibration: constants of the caller's own stack; None for the shipped ones.
+
+    Raises:
+        InvalidInput: an own name is taken by another entry, shipped or own.
+    """
+
+    accelerators: tuple[Accelerator, ...] = ()
+    models: tuple[ModelShape, ...] = ()
+    calibration: Recalibration | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            *_taken("accelerators", [a.name for a in self.accelerators], is_accelerator),
+            *_taken("models", [m.name for m in self.models], is_model_shape),
+        )
+
+    def accelerator(self, name: str) -> Accelerator:
+        """The accelerator of that name or alias. Raises UnknownName with the nearest names, own ones among them."""
+        own = next((a for a in self.accelerators if key(a.name) == key(name)), None)
+        if own is not None:
+            return own
+        try:
+            return shipped_accelerators.accelerator(name)
+        except UnknownName:
+            raise UnknownName("accelerator", name, self.accelerator_names()) from None
+
+    def accelerator_names(self) -> tuple[str, ...]:
+        """All names: shipped ones in the order of the table, then own ones."""
+        return (*shipped_accelerators.accelerator_names(), *(a.name for a in self.accelerators))
+
+    def model_shape(self, name: str) -> ModelShape:
+        """The shape of a model by its full or short name. Raises UnknownName with the nearest names."""
+        own = next((m for m in self.models if key(m.name) == key(name)), None)
+        if own is not None:
+            return own
+        try:
+            return shipped_shapes.model_shape(name)
+        except UnknownName:
+            known = [n.rsplit("/", 1)[-1] for n in self.model_shape_names()]
+            raise UnknownName("model", name, known) from None
+
+    def model_shape_names(self) -> tuple[str, ...]:
+        """All names: shipped ones in the order of the table, then own ones."""
+        return (*shipped_shapes.model_shape_names(), *(m.name for m in self.models))
+
+
+def is_accelerator(name: str) -> bool:
+    """Is there a shipped accelerator of that name or alias?"""
+    try:
+        shipped_accelerators.accelerator(name)
+    except UnknownName:
+        return False
+    return True
+
+
+def is_model_shape(name: str) -> bool:
+    """Is there a shipped model of that name, full or short?"""
+    try:
+        shipped_shapes.model_shape(name)
+    except UnknownName:
+        return False
+    return True
+
+
+def _taken(field: str, names: list[str], shipped: Callable[[str], bool]) -> list[Violation]:
+    spelt = [key(name) for name in names]
+    return [
+        Violation(field, name, "a name that no other entry bears")
+        for name in names
+        if shipped(name) or spelt.count(key(name)) > 1
+    ]
+
+
+SHIPPED = Catalogue()
