@@ -116,8 +116,9 @@ class Form(ABC):
 
     def trained_token_count(self, **variables: Any) -> Any:
         """Tokens that the run in question sees, repeats counted; None where they are not known."""
-        if "step_count" in variables and "batch_token_count" in variables:
-            return variables["step_count"] * variables["batch_token_count"]
+        for factors in (("step_count", "batch_token_count"), ("unique_token_count", "epoch_count")):
+            if all(name in variables for name in factors):
+                return variables[factors[0]] * variables[factors[1]]
         seen = ("finetuning_token_count", "token_count")  # what is tuned was trained before, at another's expense
         return next((variables[name] for name in seen if name in variables), None)
 
@@ -127,6 +128,11 @@ class Form(ABC):
         if n is None or d is None:
             return variables.get("training_flops")
         return compute_model.training_flops(n, d)
+
+    def inference_flops_per_token(self, compute_model: ComputeModel, **variables: Any) -> Any:
+        """FLOPs of answering with one token, by plain arithmetic; None where the model is not known."""
+        n = self.active_parameter_count(**variables)
+        return None if n is None else compute_model.inference_flops_per_token(n)
 
     def read(self, variables: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values of the form's variables, in order. Raises InvalidInput naming all that are missing."""

@@ -47,6 +47,10 @@ class ParallelStreams(Form):
         once = super().training_flops(compute_model, **variables)
         return None if once is None else once * variables["stream_count"]
 
+    def inference_flops_per_token(self, compute_model: ComputeModel, **variables: Any) -> Any:
+        once = super().inference_flops_per_token(compute_model, **variables)
+        return None if once is None else once * variables["stream_count"]
+
     def loss(self, **variables: Any) -> Any:
         """E + (A / (N (k ln P + 1)))^alpha; N = parameter_count, P = stream_count."""
         return self.E + (self.A / self.equivalent_parameters(*self.read(variables))) ** self.alpha
@@ -77,6 +81,11 @@ class RepeatedSampling(Form):
         exponent("beta", (0.05, 0.9)),
         exponent("gamma", (0.05, 1.5)),
     )
+
+    def inference_flops_per_token(self, compute_model: ComputeModel, **variables: Any) -> Any:
+        """Each question is answered `sample_count` times."""
+        once = super().inference_flops_per_token(compute_model, **variables)
+        return None if once is None else once * variables["sample_count"]
 
     def loss(self, **variables: Any) -> Any:
         """E + A N^-alpha + B D^-beta + G k^-gamma; k = sample_count."""
