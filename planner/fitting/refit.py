@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.grouped import GROUP, per_group, scales
 from planner.fitting.newton import minimise, schedule
 from planner.fitting.objective import DELTA
 from planner.fitting.problem import Problem
 from planner.fitting.projection import screen
+from planner.laws.by_group import GROUP, by_group, scales
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ class Refit:
         rows = len(next(iter(variables.values())))
         with np.errstate(all="ignore"):
             if len(self.forms) == 1:
-                more = {GROUP: groups} if self.grouped else {}
+                more = {} if groups is None or not self.grouped else {GROUP: groups + 1}
                 return np.broadcast_to(np.asarray(self.forms[0].loss(**variables, **more), float), (rows,))
             found = np.full(rows, np.nan)
             for g, form in enumerate(self.forms):
@@ -71,7 +71,7 @@ def refit(
     if sharing == "own":
         return Refit(tuple(_form(problem, theta) for problem, theta in alone), False)
     own = scales(form)
-    joint = Problem(per_group(form, own, len(alone)), {**variables, GROUP: groups.astype(float)}, losses)
+    joint = Problem(by_group(form, own, len(alone)), {**variables, GROUP: groups + 1.0}, losses)
     pooled = _lowest(whole := Problem(form, variables, losses), screen(whole, STARTS).theta, delta)
     starts = _starts(form, own, np.stack([theta for _, theta in alone]), pooled)
     return Refit((_form(joint, _lowest(joint, starts, delta)),), True)

@@ -16,6 +16,7 @@ from planner.laws import (
     transfer,
 )
 from planner.laws.allocation_line import ALLOCATION_LINES
+from planner.laws.by_group import MOST_GROUPS, SEPARATOR, by_group
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.coupled import Coupled
 from planner.laws.data_constrained import DataConstrained
@@ -122,8 +123,12 @@ FORMS: tuple[type[Form], ...] = (
 def form_class(name: str) -> type[Form]:
     """The form called `name`, without regard to case; `mixture-<n>`, `mixture-power-<n>` for any number of domains.
 
+    `<form>@<groups>:<coefficients>` is the form with these coefficients one per group (see `planner.laws.by_group`).
     Raises UnknownName with suggestions.
     """
+    plain, grouped, rest = name.partition(SEPARATOR)
+    if grouped:
+        return _grouped(form_class(plain), rest)
     known: dict[str, type[Form]] = {f.form_name: f for f in (*FORMS, *ALLOCATION_LINES)}
     domains = re.fullmatch(r"mixture(-power)?-(\d{1,3})", name.lower())
     if domains and FEWEST_DOMAINS <= int(domains[2]) <= MOST_DOMAINS:
@@ -131,3 +136,14 @@ def form_class(name: str) -> type[Form]:
     if name.lower() not in known:
         raise UnknownName("form", name, known)
     return known[name.lower()]
+
+
+def _grouped(form: type[Form], rest: str) -> type[Form]:
+    count, _, names = rest.partition(":")
+    own = names.split(",")
+    if not re.fullmatch(r"\d{1,3}", count) or not 1 <= int(count) <= MOST_GROUPS:
+        raise UnknownName("number of groups", count, [str(k) for k in range(1, MOST_GROUPS + 1)])
+    for coefficient in own:
+        if coefficient not in form.names():
+            raise UnknownName("coefficient", coefficient, form.names())
+    return by_group(form, own, int(count))

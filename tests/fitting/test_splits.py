@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from planner.fitting.baselines import log_plane, nearest_run
-from planner.fitting.grouped import GROUP, per_group, scales
 from planner.fitting.refit import refit
 from planner.fitting.splits import splits
+from planner.laws.by_group import GROUP, by_group, scales
 from planner.laws.chinchilla import Chinchilla
 
 NO_FLOPS = np.full(12, np.nan)
@@ -45,15 +45,15 @@ def test_one_budget_written_with_rounding_is_one_level() -> None:
 
 
 def test_a_grouped_form_is_its_form_with_the_coefficients_of_each_group() -> None:
-    kind = per_group(Chinchilla, scales(Chinchilla), 2)
-    assert kind.names() == ("E_in_0", "E_in_1", "A_in_0", "A_in_1", "B_in_0", "B_in_1", "alpha", "beta")
+    kind = by_group(Chinchilla, scales(Chinchilla), 2)
+    assert kind.names() == ("E_in_1", "E_in_2", "A_in_1", "A_in_2", "B_in_1", "B_in_2", "alpha", "beta")
     grouped = kind(1.5, 2.0, 300.0, 500.0, 900.0, 700.0, 0.3, 0.4)
     n, d = np.array([1e8, 1e9]), np.array([1e10, 1e11])
     expected = [
         Chinchilla(1.5, 300.0, 900.0, 0.3, 0.4).loss(parameter_count=n[0], token_count=d[0]),
         Chinchilla(2.0, 500.0, 700.0, 0.3, 0.4).loss(parameter_count=n[1], token_count=d[1]),
     ]
-    found = grouped.loss(parameter_count=n, token_count=d, **{GROUP: np.array([0, 1])})
+    found = grouped.loss(parameter_count=n, token_count=d, **{GROUP: np.array([1, 2])})
     assert np.allclose(found, expected, rtol=1e-14)
 
 
