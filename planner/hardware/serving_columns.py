@@ -27,7 +27,7 @@ _SINGLE_STREAM_TOKENS = 1024.0  # llama.cpp's benchmark: a prompt and an answer 
 # Columns that say what runs where; rows that agree in all of them are one configuration under different loads.
 CONFIGURATION = (
     *ACCELERATOR, *COUNT, "model", "benchmark", "task", "precision", "quant", "weight_precision", "weight_dtype",
-    "dtype", "total_params_b", "active_params_b", "framework", "mode", "tp", "pp", "attn_dp", "moe_ep", "ep",
+    "dtype", "total_params_b", "active_params_b", "framework", "mode", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep",
     "parallelism", "parallel",
     *(f"{side}_{n}" for side in ("prefill", "decode")
       for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")),

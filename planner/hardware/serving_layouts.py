@@ -45,7 +45,7 @@ def layouts(columns: Columns) -> list[Layout]:
     """The layout of every row."""
     count = len(next(iter(columns.values()))) if columns else 0
     gpus = first_of(*(numbers(columns, n) for n in COUNT))
-    plain = {n: numbers(columns, n) for n in ("tp", "pp", "attn_dp", "moe_ep", "ep")}
+    plain = {n: numbers(columns, n) for n in ("tp", "pp", "dp", "attn_dp", "moe_ep", "ep")}
     split = {
         f"{side}_{n}": numbers(columns, f"{side}_{n}")
         for side in ("prefill", "decode")
@@ -97,8 +97,10 @@ def _at_least_one(value: float) -> float:
 
 
 def _plain(v: dict[str, float], gpus: float, way: str) -> Layout:
-    """One pool. Where tensor and attention ranks name the same accelerators, the tensor degree gives way."""
-    pp, dp = _at_least_one(v["pp"]), _at_least_one(v["attn_dp"])
+    """One pool. Where tensor and attention ranks name the same accelerators, the tensor degree gives way; where `dp`
+    says that sequences are not spread (1) or over how many ranks, attention is tensor parallel over the others, even
+    if the tensor degree of a mixture of experts is written as 1."""
+    pp, dp = _at_least_one(v["pp"]), _at_least_one(v["attn_dp"] if v["attn_dp"] > 0 else v["dp"])
     ep = _at_least_one(v["moe_ep"] if v["moe_ep"] > 0 else v["ep"])
     tp, fault = v["tp"], ""
     if np.isnan(gpus):
@@ -111,7 +113,7 @@ def _plain(v: dict[str, float], gpus: float, way: str) -> Layout:
         ep = gpus if re.search(r"\bep\b", way) else ep
     if max(tp, 1.0) * pp > gpus and dp == 1:
         fault = f"tp x pp = {max(tp, 1.0) * pp:g} is more than the {gpus:g} accelerators"
-    if np.isnan(tp) or tp * pp * dp > gpus:
+    if np.isnan(tp) or tp * pp * dp > gpus or v["dp"] > 0:
         tp = gpus / (pp * dp)
     elif tp * pp * dp < gpus and tp > 0:
         dp = gpus / (tp * pp)  # the rest of the accelerators hold other sequences
