@@ -14,7 +14,8 @@ from planner.hardware.intervals import interval_factors
 from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
 from planner.hardware.prices import Price, price, prices
-from planner.hardware.recalibrate import Recalibration, recalibrate
+from planner.hardware.recalibrate import recalibrate
+from planner.hardware.recalibration import Recalibration
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
 
 __all__ = [

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from planner.errors import UnknownName, Violation, require
 from planner.hardware import accelerators as shipped_accelerators
 from planner.hardware import shapes as shipped_shapes
 from planner.hardware.accelerators import Accelerator
+from planner.hardware.recalibration import Recalibration
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import key
-
-if TYPE_CHECKING:
-    from planner.hardware.recalibrate import Recalibration
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ does not divide, model that does not fit).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,7 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
-    points = serving_points(columns, catalogue)
-    times = serving_times(points)
+    points, times = _served(columns, catalogue)
     values = {
         "ttft_seconds": times.ttft_seconds,
         "tpot_seconds": times.tpot_seconds,
@@ -42,7 +42,7 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     }
     result: dict[str, list[Any]] = {}
     for name, value in values.items():
-        lower, upper = _bounds(name, points.kind)
+        lower, upper = _bounds(name, points, catalogue)
         result |= _columns(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
     return result | _supported(points.row_count, points.rows[times.fits])
 
@@ -57,8 +57,7 @@ def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[st
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
     """
-    points = serving_points(columns, catalogue)
-    times = serving_times(points)
+    points, times = _served(columns, catalogue)
     given = numbers(columns, "output_tok_s")[points.rows]
     speed = np.where(given > 0, given, times.output_tokens_per_second)
     power = serving_watts(points, times, speed)
@@ -107,10 +106,25 @@ def _constant(factor: float, like: Floats) -> Floats:
     return np.full(len(like), factor)
 
 
-def _bounds(quantity: str, kinds: Any) -> tuple[Floats, Floats]:
-    """Interval factors row by row: each situation has its own errors."""
+def _served(columns: Columns, catalogue: Catalogue) -> tuple[ServingPoints, ServingTimes]:
+    """Configurations and their times, under the constants of the caller's stack if these are known."""
+    points, own = serving_points(columns, catalogue), catalogue.calibration
+    if own is None:
+        return points, serving_times(points)
+    points = replace(points, cell=own.cell(points.cell, points.shape.name, points.framework))
+    return points, serving_times(points, own.constants)
+
+
+def _bounds(quantity: str, points: ServingPoints, catalogue: Catalogue) -> tuple[Floats, Floats]:
+    """Interval factors row by row: each situation has its own errors, and so has what a calibration measured."""
     known: dict[str, Interval] = {k: interval_factors(quantity + suffix) for k, suffix in _SITUATION.items()}
-    return np.array([known[k].lower for k in kinds]), np.array([known[k].upper for k in kinds])
+    lower, upper = (np.array([getattr(known[k], side) for k in points.kind]) for side in ("lower", "upper"))
+    own = catalogue.calibration
+    if own is not None:
+        measured = own.measured(points.cell.accelerator, points.shape.name)
+        lower = np.where(measured, own.intervals[quantity].lower, lower)
+        upper = np.where(measured, own.intervals[quantity].upper, upper)
+    return lower, upper
 
 
 def _pick(chosen: Any, *values: Floats) -> tuple[Floats, ...]:

@@ -1,104 +1,131 @@
 """A user's own measurements refit the serving constants, shrunk towards the shipped ones.
 
 Ridge regression in the logarithm of the constants: each may leave its shipped value as far as the measurements pay
-for it, so that twenty rows of one accelerator and model suffice and none are needed. Beside the constants a level of
-the whole stack and one of each engine and weight format are fitted, which take what the constants cannot. Soft-L1 loss,
-because a few measurements are always odd. Interval factors come from the residuals of leaving parts of the rows out.
+for it, so that twenty rows of one accelerator and model suffice and none are needed. Beside the constants stand levels
+of the whole stack, of each engine and weight format, and of each accelerator with each model, so that what only one of
+them shows stays with it (partial pooling: Gelman & Hill 2007, ch. 12). Soft-L1 loss, because a few measurements are
+always odd. Errors and interval factors come from leaving parts of the rows out.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from planner.errors import Violation, require
+from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers, require_columns
 from planner.hardware.intervals import Interval, interval_factors
+from planner.hardware.recalibration import Recalibration, engines, groups, levelled, log_levels
 from planner.hardware.serving import ServingConstants, serving_constants
-from planner.hardware.serving_estimate import ServingTimes, serving_times, take
+from planner.hardware.serving_estimate import serving_times, take
 from planner.hardware.serving_points import ServingPoints, serving_points
 
-_SHRINKAGE = 0.2  # standard deviation, in log units, of a stack's constants around the shipped ones
+_SHRINKAGE = 0.2  # standard deviation, in log units, of a stack's constants and levels around the shipped ones
 _TPOT_NOISE, _TTFT_NOISE = 0.06, 0.3  # log units: what repeats of one measurement differ by
-_SHARED = len(fields(ServingConstants))  # then the level of step times, that of first tokens, then engines
-_ENGINE_SHRINKAGE = 0.2
+_SHARED = len(fields(ServingConstants))  # then levels: of steps, of first tokens, of engines, of groups
+_PRIOR_ROWS = 10.0  # what the shipped interval counts for
 _LEAST_ROWS = 3
 _PARTS = 5
+_QUANTITIES = ("tpot_seconds", "ttft_seconds", "output_tokens_per_second")
 
 
 @dataclass(frozen=True)
-class Recalibration:
-    """Constants and levels of one stack; intervals by quantity; errors before and after on rows left out.
+class _Measured:
+    """Configurations with the logarithms of what was measured, (3, rows) in the order of `_QUANTITIES`, NaN = blank;
+    `engine`, `group`: which level of each kind holds for each row."""
 
-    `tpot_level` and `ttft_level` multiply the times of every configuration, `engine_levels` the step times of one
-    engine and weight format (`vllm fp8`). Errors are medians of |predicted / measured - 1|.
-    """
+    points: ServingPoints
+    log_values: Floats
+    engine_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+    engine: np.ndarray[tuple[int], np.dtype[np.intp]]
+    group: np.ndarray[tuple[int], np.dtype[np.intp]]
 
-    constants: ServingConstants
-    tpot_level: float
-    ttft_level: float
-    engine_levels: dict[str, float]
-    intervals: dict[str, Interval]
-    row_count: int
-    tpot_error_before: float
-    tpot_error_after: float
+    def part(self, chosen: np.ndarray[tuple[int], np.dtype[np.intp]]) -> _Measured:
+        return replace(
+            self,
+            points=take(self.points, chosen),
+            log_values=self.log_values[:, chosen],
+            engine=self.engine[chosen],
+            group=self.group[chosen],
+        )
 
-    def times(self, columns: Columns) -> tuple[ServingPoints, ServingTimes]:
-        """Predictions for a table under these constants. Raises InvalidInput as `estimate_serving`."""
-        points = serving_points(columns)
-        own = np.log([self.engine_levels.get(name, 1.0) for name in _engines(points)])
-        points = _levelled(points, np.log(self.tpot_level) + own, np.log(self.ttft_level))
-        return points, serving_times(points, self.constants)
+    @property
+    def unknowns(self) -> int:
+        return _SHARED + 2 + len(self.engine_names) + len(self.group_names)
+
+    def errors(self, theta: Floats) -> Floats:
+        """Log of predicted over measured, (3, rows)."""
+        own = theta[_SHARED + 2 :]
+        steps = np.exp(theta[_SHARED] + own[self.engine] + own[len(self.engine_names) + self.group])
+        cell = levelled(self.points.cell, steps, np.exp(theta[_SHARED + 1]))
+        times = serving_times(replace(self.points, cell=cell), _constants(theta))
+        predicted = np.stack([times.tpot_seconds, times.ttft_seconds, times.output_tokens_per_second])
+        found: Floats = np.log(predicted) - self.log_values
+        return found
 
 
-def recalibrate(columns: Columns) -> Recalibration:
+def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibration:
     """Fit the serving constants to measurements.
 
     Args:
-        columns: a table as `estimate_serving` takes it, with `tpot_ms` and, where known, `ttft_ms` (milliseconds).
+        columns: a table as `estimate_serving` takes it, with `tpot_ms` and, where known, `ttft_ms` (milliseconds) and
+            `output_tok_s` (output tokens per second of the whole deployment).
+        catalogue: own accelerators and models that the table names.
 
     Raises:
-        InvalidInput: a column is absent, or fewer than three rows can be used.
+        InvalidInput: a column is absent, or fewer than three rows can be used; then with the reasons.
     """
     require_columns(columns, "tpot_ms")
-    points = serving_points(columns)
-    tpot = numbers(columns, "tpot_ms")[points.rows] / 1e3
-    ttft = numbers(columns, "ttft_ms")[points.rows] / 1e3
-    good = (tpot > 0) & np.isfinite(tpot) & serving_times(points).fits
-    require(
-        *(
-            [Violation("rows", f"{int(good.sum())} usable", f"at least {_LEAST_ROWS} measured configurations")]
-            if good.sum() < _LEAST_ROWS
-            else []
-        )
-    )
-    points, log_tpot = take(points, good), np.log(tpot[good])
-    log_ttft = np.log(np.where(ttft[good] > 0, ttft[good], np.nan))
-    everything, names = np.arange(len(log_tpot)), sorted(set(_engines(points)))
-    theta = _fit(points, log_tpot, log_ttft, names)
-    left = np.zeros((2, len(log_tpot)))
-    parts = np.random.default_rng(0).permutation(len(log_tpot)) % min(_PARTS, len(log_tpot))
-    for part in sorted(set(parts.tolist())):
-        rest, here = everything[parts != part], everything[parts == part]
-        found = _fit(take(points, rest), log_tpot[rest], log_ttft[rest], names)
-        left[:, here] = _errors(take(points, here), log_tpot[here], log_ttft[here], found, names)
-    before = _errors(points, log_tpot, log_ttft, np.zeros(len(theta)), names)[0]
+    points = serving_points(columns, catalogue)
+    measured, refused = _usable(columns, points)
+    theta = _fit(measured)
+    left = _left_out(measured)
+    before = measured.errors(np.zeros(len(theta)))
+    own = theta[_SHARED + 2 :]
+    usual = measured.engine_names[int(np.bincount(measured.engine).argmax())]
     return Recalibration(
         constants=_constants(theta),
         tpot_level=float(np.exp(theta[_SHARED])),
         ttft_level=float(np.exp(theta[_SHARED + 1])),
-        engine_levels={n: float(np.exp(t)) for n, t in zip(names, theta[_SHARED + 2 :])},
-        intervals={
-            "tpot_seconds": _interval(left[0], "tpot_seconds"),
-            "ttft_seconds": _interval(left[1], "ttft_seconds"),
-        },
-        row_count=len(log_tpot),
-        tpot_error_before=_median_error(before),
+        engine_levels=log_levels(own[: len(measured.engine_names)], measured.engine_names),
+        group_levels=log_levels(own[len(measured.engine_names) :], measured.group_names),
+        intervals={name: _interval(left[i], name) for i, name in enumerate(_QUANTITIES)},
+        engine=usual.rpartition(" ")[0],
+        row_count=left.shape[1],
+        refused=refused,
+        tpot_error_before=_median_error(before[0]),
         tpot_error_after=_median_error(left[0]),
+        ttft_error_before=_median_error(before[1]),
+        ttft_error_after=_median_error(left[1]),
     )
+
+
+def _usable(columns: Columns, points: ServingPoints) -> tuple[_Measured, dict[int, str]]:
+    """The rows that can be fitted, and why each other one cannot."""
+    given = [numbers(columns, n)[points.rows] for n in ("tpot_ms", "ttft_ms", "output_tok_s")]
+    tpot, ttft, speed = (np.where(v > 0, v, np.nan) for v in (given[0] / 1e3, given[1] / 1e3, given[2]))
+    answer = ttft + points.output_tokens * tpot
+    speed = np.where(np.isnan(speed), points.concurrency * points.output_tokens / answer, speed)
+    fits, known = serving_times(points).fits, np.isfinite(tpot)
+    refused = dict(points.reasons)
+    refused |= {int(i): "no tpot_ms above 0" for i in points.rows[~known]}
+    refused |= {int(i): "the model does not fit into the memory" for i in points.rows[known & ~fits]}
+    good = np.flatnonzero(known & fits)
+    reasons = "; ".join(sorted(set(refused.values()))[:5])
+    found = f"{len(good)} usable" + (f" ({reasons})" if reasons else "")
+    if len(good) < _LEAST_ROWS:
+        require(Violation("rows", found, f"at least {_LEAST_ROWS} measured configurations"))
+    engine = np.array(engines(points.framework, points.cell.precision))[good]
+    group = np.array(groups(points.cell.accelerator, points.shape.name))[good]
+    engine_names, engine_of = np.unique(engine, return_inverse=True)
+    group_names, group_of = np.unique(group, return_inverse=True)
+    values = np.log(np.stack([tpot, ttft, speed]))[:, good]
+    names = tuple(map(str, engine_names)), tuple(map(str, group_names))
+    return _Measured(take(points, good), values, *names, engine_of, group_of), dict(sorted(refused.items()))
 
 
 def _constants(theta: Floats) -> ServingConstants:
@@ -106,46 +133,34 @@ def _constants(theta: Floats) -> ServingConstants:
     return ServingConstants(**{n: float(v * np.exp(t)) for (n, v), t in zip(shipped.items(), theta)})
 
 
-def _engines(points: ServingPoints) -> list[str]:
-    return [f"{name} {number}" for name, number in zip(points.framework, points.cell.precision)]
-
-
-def _levelled(points: ServingPoints, log_tpot_level: Any, log_ttft_level: float) -> ServingPoints:
-    cell = points.cell
-    change = {
-        "framework_factor": cell.framework_factor * np.exp(log_tpot_level),
-        "first_token_factor": cell.first_token_factor * np.exp(log_ttft_level - log_tpot_level),
-    }
-    return replace(points, cell=replace(cell, **change))
-
-
-def _errors(points: ServingPoints, log_tpot: Floats, log_ttft: Floats, theta: Floats, names: list[str]) -> Floats:
-    """Log of predicted over measured TPOT and TTFT (NaN where the latter is not given)."""
-    own = theta[_SHARED + 2 :][[names.index(n) for n in _engines(points)]]
-    levelled = _levelled(points, theta[_SHARED] + own, float(theta[_SHARED + 1]))
-    times = serving_times(levelled, _constants(theta))
-    return np.stack([np.log(times.tpot_seconds) - log_tpot, np.log(times.ttft_seconds) - log_ttft])
-
-
-def _fit(points: ServingPoints, log_tpot: Floats, log_ttft: Floats, names: list[str]) -> Floats:
-    count = _SHARED + 2 + len(names)
-    width = np.full(count, _SHRINKAGE)
-    width[_SHARED + 2 :] = _ENGINE_SHRINKAGE
+def _fit(measured: _Measured) -> Floats:
+    """Logarithms of constants and levels over the shipped ones (throughput follows from the two times)."""
 
     def cost(theta: Floats) -> Floats:
-        each, first = _errors(points, log_tpot, log_ttft, theta, names)
+        each, first, _ = measured.errors(theta)
         residuals = np.concatenate([each / _TPOT_NOISE, np.nan_to_num(first) / _TTFT_NOISE])
-        return np.concatenate([residuals, theta / width])
+        return np.concatenate([residuals, theta / _SHRINKAGE])
 
-    bound = np.full(count, 3.0)
-    return np.asarray(least_squares(cost, np.zeros(count), loss="soft_l1", bounds=(-bound, bound), max_nfev=60).x)
+    bound = np.full(measured.unknowns, 3.0)
+    start = np.zeros(measured.unknowns)
+    return np.asarray(least_squares(cost, start, loss="soft_l1", bounds=(-bound, bound), max_nfev=60).x)
+
+
+def _left_out(measured: _Measured) -> Floats:
+    """Errors of every row under constants that were fitted without its part of the rows, (3, rows)."""
+    rows = np.arange(measured.log_values.shape[1])
+    parts = np.random.default_rng(0).permutation(len(rows)) % min(_PARTS, len(rows))
+    left = np.zeros(measured.log_values.shape)
+    for part in range(parts.max() + 1):
+        left[:, parts == part] = measured.part(rows[parts == part]).errors(_fit(measured.part(rows[parts != part])))
+    return left
 
 
 def _interval(left: Floats, quantity: str) -> Interval:
     """80 % factors from left-out residuals, with the shipped interval as ten rows' worth of prior knowledge."""
     known = -left[np.isfinite(left)]
     shipped = interval_factors(quantity)
-    weight = len(known) / (len(known) + 10.0)
+    weight = len(known) / (len(known) + _PRIOR_ROWS)
     if not len(known):
         return shipped
     low, high = np.quantile(known, [0.1, 0.9])
@@ -156,4 +171,5 @@ def _interval(left: Floats, quantity: str) -> Interval:
 
 
 def _median_error(residual: Floats) -> float:
-    return float(np.median(np.abs(np.expm1(residual))))
+    known = residual[np.isfinite(residual)]
+    return float(np.median(np.abs(np.expm1(known)))) if len(known) else float("nan")

@@ -1,0 +1,84 @@
+"""The constants of one stack, as a user's own measurements have refitted them; `recalibrate` makes them.
+
+Three kinds of level multiply times beside the refitted constants: of the whole stack, of one engine with one weight
+format, and of one accelerator with one model. The first goes wherever the calibration is used, the others where their
+names recur, so that what was odd about one model is not carried to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from planner.hardware.cells import ServingCell
+from planner.hardware.columns import Floats
+from planner.hardware.intervals import Interval
+from planner.hardware.serving import ServingConstants
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """Constants and levels of one stack, intervals by quantity, errors before and after.
+
+    `tpot_level` and `ttft_level` multiply the times of every configuration; `engine_levels` the step times of one
+    engine and weight format (`vllm fp8`), `group_levels` those of one accelerator and model (`H100-SXM Qwen/Qwen3-32B`;
+    its keys are all that was measured). `engine`: on which most rows were measured. `intervals` hold for rows whose
+    accelerator and model were measured. `refused`: why other rows of the table could not be used. Errors are medians
+    of |predicted / measured - 1|: before, under the shipped constants; after, on rows left out of the fit (NaN without
+    a measurement of that kind).
+    """
+
+    constants: ServingConstants
+    tpot_level: float
+    ttft_level: float
+    engine_levels: Mapping[str, float] = field(hash=False)
+    group_levels: Mapping[str, float] = field(hash=False)
+    intervals: Mapping[str, Interval] = field(hash=False)
+    engine: str
+    row_count: int
+    refused: Mapping[int, str] = field(hash=False)
+    tpot_error_before: float
+    tpot_error_after: float
+    ttft_error_before: float
+    ttft_error_after: float
+
+    def measured(self, accelerators: Sequence[str], models: Sequence[str]) -> Any:
+        """Row by row: was this accelerator measured with this model?"""
+        return np.array([group in self.group_levels for group in groups(accelerators, models)], dtype=bool)
+
+    def cell(self, cell: ServingCell, models: Sequence[str], engine_names: Sequence[str]) -> ServingCell:
+        """The cells (arrays over configurations) with the levels that hold for them."""
+        own = [self.engine_levels.get(name, 1.0) for name in engines(engine_names, cell.precision)]
+        group = [self.group_levels.get(name, 1.0) for name in groups(cell.accelerator, models)]
+        steps = self.tpot_level * np.array(own) * np.array(group)
+        return levelled(cell, steps, self.ttft_level)
+
+
+def levelled(cell: ServingCell, step_factor: Any, first_token_factor: Any) -> ServingCell:
+    """Cells whose steps take `step_factor`, and whose first tokens `first_token_factor` times as long.
+
+    The time to first token is made of prompts and steps, which the step factor has slowed already.
+    """
+    return replace(
+        cell,
+        framework_factor=cell.framework_factor * step_factor,
+        first_token_factor=cell.first_token_factor * first_token_factor / step_factor,
+    )
+
+
+def engines(names: Sequence[str], precisions: Sequence[str]) -> list[str]:
+    """What `engine_levels` calls an engine with a weight format."""
+    return [f"{name} {precision}".strip() for name, precision in zip(names, precisions)]
+
+
+def groups(accelerators: Sequence[str], models: Sequence[str]) -> list[str]:
+    """What `group_levels` calls an accelerator with a model."""
+    return [f"{chip} {model}" for chip, model in zip(accelerators, models)]
+
+
+def log_levels(levels: Floats, names: Sequence[str]) -> dict[str, float]:
+    """Levels by name from their logarithms."""
+    return {name: float(np.exp(level)) for name, level in zip(names, levels)}
