@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from planner.laws import FORMS, Form, Law, laws
+from planner.laws.law import LOSS
 
 PAGE = Path(__file__).with_name("laws.md")
 HEAD = """# Laws
@@ -90,7 +91,7 @@ def law_row(law: Law) -> str:
     spans = "; ".join(f"`{name}` {number(s.lower)} to {number(s.upper)}" for name, s in law.training_range.items())
     grade = f"{law.grade}, *known bad*" if law.known_bad else law.grade
     draws = f"; {len(law.draws)} joint draws" if law.draws is not None else ""
-    about = law.corpus if law.metric == "loss" else f"{law.metric}; {law.corpus}"
+    about = law.corpus if law.metric == LOSS else f"{law.metric}; {law.corpus}"
     if "parameter_count" in law.form.variables:
         about += f"; {law.counting.replace('_', '-')} parameters, compute `{law.compute_model.name}`"
     source = f"{law.citation}. {law.notes}" if law.notes else law.citation

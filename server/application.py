@@ -35,7 +35,7 @@ from server.interceptors.errors import Errors
 from server.interceptors.log import CallLog
 from server.interceptors.metrics import CallMetrics
 from server.interceptors.request_id import RequestId
-from server.services.comparison import ComparisonWork
+from server.services.comparison import COMPARISONS, ComparisonWork
 from server.services.experiments import DesignWork
 from server.services.hardware import HardwareService
 from server.services.laws import FitWork, LawsService
@@ -145,7 +145,7 @@ class Application:
         library = Library(self._store)
         kinds: dict[str, Work] = {
             "FitLaw": FitWork(self._store),
-            "CompareForms": ComparisonWork(self._store),
+            **{kind.name: ComparisonWork(self._store, kind) for kind in COMPARISONS},
             "DesignExperiment": DesignWork(library),
             "ComputeFront": FrontWork(library, metrics),
         }

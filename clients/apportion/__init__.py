@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from apportion.answers import (
         Accelerator,
         Alternative,
+        ApproachComparison,
         Certificate,
         Decision,
         Estimate,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ModelShape,
         Plan,
         RunSet,
+        TargetComparison,
     )
     from apportion.client import AsyncClient, Client
     from apportion.errors import (
@@ -53,6 +55,7 @@ _HOMES = {
     "apportion.answers": (
         "Accelerator",
         "Alternative",
+        "ApproachComparison",
         "Certificate",
         "Decision",
         "Estimate",
@@ -63,6 +66,7 @@ _HOMES = {
         "ModelShape",
         "Plan",
         "RunSet",
+        "TargetComparison",
     ),
     "apportion.errors": (
         "AlreadyExists",
@@ -88,6 +92,7 @@ __all__ = [
     "AlreadyExists",
     "Alternative",
     "ApportionError",
+    "ApproachComparison",
     "AsyncClient",
     "Cancelled",
     "Certificate",
@@ -111,6 +116,7 @@ __all__ = [
     "RunSet",
     "ServerError",
     "Table",
+    "TargetComparison",
     "Unavailable",
 ]
 

@@ -32,6 +32,7 @@ class Rows:
     groups: NDArray[np.intp] | None
     rows: NDArray[np.intp]
     signed: bool
+    group_names: tuple[str, ...] = ()  # by number
 
     def take(self, mask: NDArray[Any]) -> Rows:
         """The rows of a mask or of indices."""
@@ -42,6 +43,7 @@ class Rows:
             None if self.groups is None else self.groups[mask],
             self.rows[mask],
             self.signed,
+            self.group_names,
         )
 
     def of(self, names: Iterable[str]) -> dict[str, Array]:
@@ -136,4 +138,4 @@ def common_rows(seen: Mapping[type[Form], Observations]) -> Rows:
         flops = np.where(np.isfinite(flops), flops, found.training_flops[at])
     at = np.isin(first.rows, shared)
     losses, groups = first.losses[at], None if first.groups is None else first.groups[at]
-    return Rows(variables, losses, flops, groups, shared, bool(np.any(losses <= 0)))
+    return Rows(variables, losses, flops, groups, shared, bool(np.any(losses <= 0)), first.group_names)

@@ -19,6 +19,8 @@ RUNS_PER_COEFFICIENT = 3
 LARGEST_CONDITION_NUMBER = 1e9
 FRONTIER_CORRELATION = 0.98
 LARGEST_INFLUENCE = 1.0  # standard errors
+FEWEST_IN_GROUP = 5
+GROUP_STANDARD_ERRORS = 3.0
 LARGEST_MISS = 2.5  # mean held-out error over the median residual
 
 
@@ -34,6 +36,7 @@ def cautions(
             f"intervals leave that out ({FEWEST_GROUPS} groups are needed)"
         )
         notes.append(Caution("FEW_GROUPS", sentence))
+    notes += _group_cautions(found)
     low, high = problem.bounds
     stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
     if stuck:
@@ -68,6 +71,26 @@ def cautions(
         )
         notes.append(Caution("POOR_EXTRAPOLATION", sentence))
     return tuple(notes)
+
+
+def _group_cautions(found: Diagnostics) -> list[Caution]:
+    """Groups whose runs lie on one side of the law by more than chance and more than runs usually scatter."""
+    usual = found.residual_log_sd
+    off = [
+        g
+        for g in found.groups
+        if g.rows >= FEWEST_IN_GROUP
+        and abs(g.mean_log_residual) > max(usual, GROUP_STANDARD_ERRORS * usual / float(np.sqrt(g.rows)))
+    ]
+    if not off:
+        return []
+    worst = max(off, key=lambda g: abs(g.mean_log_residual))
+    sentence = (
+        f"the law misses the {worst.rows} runs of {worst.group} by {100 * worst.mean_log_residual:+.2g} % on average"
+        + (f", and {len(off) - 1} other groups" if len(off) > 1 else "")
+        + ": fit such groups by themselves"
+    )
+    return [Caution("GROUP_BIAS", sentence)]
 
 
 def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 REGION_SHARE = 1.0 / 3.0
 LEFT_OUT_EACH = 256  # up to so many runs, each is left out in turn
 SUSPECTS = 40
+WORST_GROUPS = 20
 NEAR_DECADES = 0.1  # closer than this, an error is scatter and not drift
 
 
@@ -61,6 +62,16 @@ class ExtrapolationTest:
 
 
 @dataclass(frozen=True)
+class GroupResidual:
+    """How well the law fits the runs of one group: log(predicted / observed), its mean and its mean size."""
+
+    group: str
+    rows: int
+    mean_log_residual: float
+    mean_absolute_log_residual: float
+
+
+@dataclass(frozen=True)
 class Diagnostics:
     """Figures of merit and of doubt; of a signed metric the log errors are differences in its unit."""
 
@@ -75,6 +86,7 @@ class Diagnostics:
     regions: tuple[RegionRefit, ...]
     extrapolation: ExtrapolationTest | None
     group_count: int | None = None  # groups of runs (corpora, recipes, training curves), where a column names them
+    groups: tuple[GroupResidual, ...] = ()  # the worst fitted first, at most twenty
 
 
 def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | None) -> Diagnostics:
@@ -95,7 +107,20 @@ def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | 
         regions=_regions(problem, theta, seen),
         extrapolation=_extrapolation(problem, theta, seen),
         group_count=seen.group_count,
+        groups=_groups(residual, seen),
     )
+
+
+def _groups(residual: Array, seen: Observations) -> tuple[GroupResidual, ...]:
+    """Scaling may hold on average and fail for a part of the population (Diaz & Madaio 2024)."""
+    if seen.groups is None:
+        return ()
+    parts = [residual[seen.groups == g] for g in range(len(seen.group_names))]
+    found = [
+        GroupResidual(name, len(part), float(part.mean()), float(np.abs(part).mean()))
+        for name, part in zip(seen.group_names, parts, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda g: -g.mean_absolute_log_residual)[:WORST_GROUPS])
 
 
 def _condition(jacobian: Array) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from planner.fitting.diagnostics import Diagnostics, ExtrapolationTest, Influence, RegionRefit
-from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence
+from planner.fitting.diagnostics import Diagnostics, ExtrapolationTest, GroupResidual, Influence, RegionRefit
+from planner.fitting.fit import ApproachExponents, ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence
 from planner.laws import document as law_document
 from planner.laws.caution import Caution
 from planner.laws.law import Law
@@ -29,6 +29,7 @@ def to_document(law: Law) -> dict[str, Any]:
             "search": asdict(law.search),
             "diagnostics": asdict(law.diagnostics),
             "warnings": [asdict(w) for w in law.warnings],
+            "approaches": None if law.approaches is None else _approaches_document(law.approaches),
         }
     return document
 
@@ -50,7 +51,21 @@ def from_document(document: Mapping[str, Any]) -> Law:
         search=SearchEvidence(**fit["search"]),
         diagnostics=_diagnostics(fit["diagnostics"]),
         warnings=tuple(Caution(**w) for w in fit["warnings"]),
+        approaches=None if fit["approaches"] is None else _approaches(fit["approaches"]),
     )
+
+
+def _approaches_document(found: ApproachExponents) -> dict[str, Any]:
+    return {
+        "exponents": {k: _estimate_document(v) for k, v in found.exponents.items()},
+        "disagreement": found.disagreement,
+        "pooled": _estimate_document(found.pooled),
+    }
+
+
+def _approaches(document: Mapping[str, Any]) -> ApproachExponents:
+    exponents = {k: _estimate(v) for k, v in document["exponents"].items()}
+    return ApproachExponents(exponents, document["disagreement"], _estimate(document["pooled"]))
 
 
 def _estimate_document(estimate: Estimate) -> dict[str, float | None]:
@@ -68,6 +83,7 @@ def _diagnostics(document: Mapping[str, Any]) -> Diagnostics:
         **{
             **document,
             "influence": None if influence is None else Influence(**influence),
+            "groups": tuple(GroupResidual(**g) for g in document["groups"]),
             "regions": tuple(RegionRefit(**r) for r in document["regions"]),
             "extrapolation": None if test is None else ExtrapolationTest(**test),
         }

@@ -59,20 +59,13 @@ def fit_envelope(
     Raises InvalidInput, UnknownName as other fits do, NotIdentified where fewer than five points lie on the envelope.
     """
     seen = observe(runs, Chinchilla, where=where, mapping=mapping, group=group)
-    curved = seen.groups is not None and bool(np.bincount(seen.groups).max() >= FEWEST_POINTS)
-    generator = np.random.default_rng(seed)
-    if curved and seen.groups is not None:
-        curves = training_curves(seen, seen.losses)
-        size = len(curves.log_parameters)
-        present = np.vstack([np.ones(size), generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap)]) > 0
-        fitted, points = envelope_of_curves(curves, present)
-        bias = method_bias(seen, lambda losses: curve_exponent(seen, losses), seed, seen.groups)
-    else:
-        size = len(seen.losses)
-        drawn = generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0
-        present = np.vstack([np.ones(size, dtype=bool), drawn])
-        fitted, points = envelope_of_runs(seen, seen.losses, present)
-        bias = method_bias(seen, lambda losses: run_exponent(seen, losses), seed)
+    found = envelope_draws(seen, bootstrap, seed)
+    fitted, points, curved = found.lines, found.points, found.curved
+    bias = (
+        method_bias(seen, lambda losses: curve_exponent(seen, losses), seed, seen.groups)
+        if curved
+        else method_bias(seen, lambda losses: run_exponent(seen, losses), seed)
+    )
     if points < FEWEST_ON_ENVELOPE or not np.isfinite(fitted[0]).all():
         raise NotIdentified(f"{points} points on the envelope: {FEWEST_ON_ENVELOPE} are needed for an exponent")
     what = "envelope of training curves" if curved else "frontier of finished runs"
@@ -89,6 +82,29 @@ def fit_envelope(
         objective_value=0.0,
         objective=f"{what}: least squares of log N* on log C",
     )
+
+
+@dataclass(frozen=True, eq=False)
+class EnvelopeDraws:
+    """Lines (draws + 1, 4): ln G_N, a, ln G_D, b, the estimate first; points on the envelope; of curves, or of runs."""
+
+    lines: Array
+    points: int
+    curved: bool
+
+
+def envelope_draws(seen: Observations, bootstrap: int, seed: int) -> EnvelopeDraws:
+    """The envelope's line and its draws: over whole curves where rows are points of some, else over runs."""
+    generator = np.random.default_rng(seed)
+    if seen.groups is not None and bool(np.bincount(seen.groups).max() >= FEWEST_POINTS):
+        curves = training_curves(seen, seen.losses)
+        size = len(curves.log_parameters)
+        drawn = generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0
+        return EnvelopeDraws(*envelope_of_curves(curves, np.vstack([np.ones(size, dtype=bool), drawn])), curved=True)
+    size = len(seen.losses)
+    drawn = generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0
+    present = np.vstack([np.ones(size, dtype=bool), drawn])
+    return EnvelopeDraws(*envelope_of_runs(seen, seen.losses, present), curved=False)
 
 
 def training_curves(seen: Observations, losses: Array) -> Curves:

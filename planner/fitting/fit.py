@@ -71,9 +71,21 @@ class SearchEvidence:
     gradient: float  # largest entry of the projected gradient at the minimum
 
 
+@dataclass(frozen=True)
+class ApproachExponents:
+    """a in N* ∝ C^a of the same runs by every approach that they allow: the parametric fit, parabolas, the envelope.
+
+    Their disagreement is uncertainty that no bootstrap of one approach shows; `pooled` is over the draws of all.
+    """
+
+    exponents: Mapping[str, Estimate]
+    disagreement: float  # largest less smallest
+    pooled: Estimate
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FittedLaw(Law):
-    """A law with the record of its fit."""
+    """A law with the record of its fit; `approaches` where the runs lie on isoFLOP profiles."""
 
     intervals: Mapping[str, Estimate]
     objective_value: float
@@ -82,6 +94,7 @@ class FittedLaw(Law):
     search: SearchEvidence
     diagnostics: Diagnostics
     warnings: tuple[Caution, ...]
+    approaches: ApproachExponents | None = None
 
 
 def fit_law(
@@ -120,6 +133,7 @@ def fit_law(
     draws = None if cloud is None or not len(cloud.draws) else cloud.draws
     best = kind.from_vector(problem.vectors(theta[None])[0])
     exponent = _exponent(best, draws)
+    beside, disagreement = _beside(kind, seen, exponent, best, draws, seed)
     checked = diagnose(problem, theta, seen, draws)
     limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
     options = {
@@ -140,6 +154,7 @@ def fit_law(
         compute_model=ACTIVE_EXPERTS if seen.counting == "active" else SIMPLE,
         training_range=data_ranges(seen),
         citation=kind.citation,
+        metric=f"{seen.columns['loss']} (in the unit of the runs)",
         draws=draws,
         residuals=np.sort(problem.residuals(theta[None])[0]),
         drift_per_decade=drift_per_decade(checked),
@@ -151,7 +166,9 @@ def fit_law(
         diagnostics=checked,
         warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
         + cautions(problem, theta, checked, limits)
+        + disagreement
         + shape_cautions(seen),
+        approaches=beside,
     )
 
 
@@ -180,6 +197,24 @@ def _allocation(
     if kind is Envelope:
         return fit_envelope(runs, name=name, bootstrap=bootstrap, seed=seed, where=where, mapping=mapping, group=group)
     return fit_isoflop(runs, name=name, bootstrap=bootstrap, seed=seed, where=where, mapping=mapping)
+
+
+def _beside(
+    kind: type[Form],
+    seen: Observations,
+    exponent: ComputeOptimalExponent | None,
+    best: Form,
+    draws: Array | None,
+    seed: int,
+) -> tuple[ApproachExponents | None, tuple[Caution, ...]]:
+    """What the other approaches read off the same runs, where the form is of parameters and tokens alone."""
+    from planner.fitting.approaches import exponents_beside  # late: it builds on what this module defines
+
+    if exponent is None or set(kind.variables) != {"parameter_count", "token_count"}:
+        return None, ()
+    cloud = None if draws is None else type(best).from_vector(draws).compute_optimal_exponents()
+    sample = None if cloud is None else np.asarray(cloud[0], float).reshape(-1)
+    return exponents_beside(seen, exponent.parameters, sample, seed)
 
 
 def _fixed(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, float]:

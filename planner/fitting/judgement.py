@@ -7,8 +7,8 @@ the runs within each, the same draws for every form, so that two forms are compa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ class FormScore:
 
     `sharing` is what groups share ("pooled": everything, "scales": all but scales and floors, "own": nothing),
     `huber_delta` the δ it was fitted with. `tied`: not told apart from the best at 80 %. What begins with `holdout` is
-    about the runs that the caller holds out.
+    about the runs that the caller holds out. `group_errors` has the mean error of each group's runs over the splits: a
+    form may hold on average and fail for a part of the runs.
     """
 
     form: str
@@ -46,6 +47,12 @@ class FormScore:
     holdout_r_squared: float | None
     tied: bool
     baseline: bool
+    group_errors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def worst_group(self) -> str:
+        """The group predicted worst; "" without groups."""
+        return max(self.group_errors, key=lambda name: self.group_errors[name], default="")
 
 
 def absolute_errors(predicted: Array, observed: Array, signed: bool) -> Array:

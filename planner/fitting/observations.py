@@ -82,6 +82,7 @@ class Observations:
     rows_dropped: int  # rows with blank cells in a needed column
     rows_excluded: int  # rows the filter left out
     groups: NDArray[np.intp] | None = None  # (rows,) numbers from 0 in order of appearance, where a column names groups
+    group_names: tuple[str, ...] = ()  # by number
 
     @property
     def group_count(self) -> int | None:
@@ -90,6 +91,7 @@ class Observations:
 
     def take(self, chosen: NDArray[np.bool_]) -> Observations:
         """The chosen rows."""
+        members = None if self.groups is None else self.groups[chosen]
         return Observations(
             {k: v[chosen] for k, v in self.variables.items()},
             self.losses[chosen],
@@ -99,7 +101,8 @@ class Observations:
             self.rows[chosen],
             self.rows_dropped,
             self.rows_excluded,
-            None if self.groups is None else numbered(self.groups[chosen]),
+            None if members is None else numbered(members),
+            () if members is None else tuple(self.group_names[g] for g in dict.fromkeys(members.tolist())),
         )
 
 
@@ -172,6 +175,7 @@ def observe(
         int((~usable).sum()),
         int((~mask).sum()),
         None if members is None else numbered(members[usable]),
+        () if members is None else tuple(dict.fromkeys(members[usable].tolist())),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,10 @@ def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None
         errors[name], labels[name] = baseline_errors(name, trial), None
         if len(test.rows):
             predictions[name] = _guess(name, train, test)
+    members = None if train.groups is None else [train.groups[s.held] for s in trial.splits]
+    groups = {} if members is None else {n: _by_group(e, members, train.group_names) for n, e in errors.items()}
     scores = _scores(errors, labels, predictions, test, bootstrap, seed)
+    scores = [replace(s, group_errors=groups.get(s.form, {})) for s in scores]
     forms = [s for s in scores if not s.baseline]
     chosen = min(forms, key=lambda s: s.extrapolation_error.value)
     if favourite is not None:
@@ -91,6 +94,12 @@ def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None
         test.rows,
         predictions.get(chosen.form, np.empty(0)),
     )
+
+
+def _by_group(errors: Sequence[Array], members: Sequence[NDArray[np.intp]], names: Sequence[str]) -> dict[str, float]:
+    """Mean error of the held-out runs of each group, over all splits."""
+    error, member = np.concatenate(errors), np.concatenate(members)
+    return {names[g]: float(error[member == g].mean()) for g in np.unique(member)}
 
 
 def _scores(

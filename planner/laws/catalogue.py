@@ -20,7 +20,7 @@ from planner.laws.compute import compute_model
 from planner.laws.counting import convention
 from planner.laws.form import Array, Form, coefficient
 from planner.laws.forms import form_class
-from planner.laws.law import DRIFT_PER_DECADE, Law, Provenance, frozen_spans
+from planner.laws.law import DRIFT_PER_DECADE, LOSS, Law, Provenance, frozen_spans
 
 
 @cache
@@ -56,7 +56,7 @@ def _law(name: str, row: Mapping[str, Any]) -> Law:
         corpus=row["corpus"],
         citation=row["citation"],
         notes=row.get("notes", ""),
-        metric=row.get("metric", "loss"),
+        metric=row.get("metric", LOSS),
         known_bad=bool(row.get("known_bad", False)),
         draws=None if covariance is None else _draws(form, covariance),
         drift_per_decade=float(row.get("drift_per_decade", DRIFT_PER_DECADE)),

@@ -56,7 +56,7 @@ def law_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "known_bad": document["known_bad"],
         "counting": document["counting"],
         "compute_model": _model(document["compute_model"]),
-        "metric": document.get("metric", "loss"),
+        "metric": document["metric"],
         "corpus": document["corpus"],
         "citation": document["citation"],
         "notes": document["notes"],

@@ -25,6 +25,7 @@ from planner.laws.variables import allowed, is_allowed
 
 FAR = 10.0  # an extrapolation beyond this factor is called far
 DRIFT_LEVEL = 0.8
+LOSS = "loss (nats/token)"
 DRIFT_PER_DECADE = 0.02  # where nothing is known: the least that held-out runs of well-tuned dense sweeps show
 
 
@@ -94,7 +95,7 @@ class Law:
     notes: str = ""
     known_bad: bool = False
     relative_error_source: str = ""
-    metric: str = "loss"
+    metric: str = LOSS
     draws: Array | None = None
     residuals: Array | None = None
     drift_per_decade: float = DRIFT_PER_DECADE

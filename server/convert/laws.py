@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from apportion.v1 import estimate_pb2, law_pb2, table_pb2
 from planner.laws import ComputeModel, Law, Provenance, compute_model, form_class
 from planner.laws.form import Array, Coef
-from planner.laws.law import frozen_spans
+from planner.laws.law import DRIFT_PER_DECADE, LOSS, frozen_spans
 from server import names
+
+if TYPE_CHECKING:  # the service itself does without the fitting code
+    from planner.fitting.fit import Estimate
 
 LEVEL = 0.8
 _GRADES = {
@@ -45,9 +48,12 @@ def to_law(law: Law) -> law_pb2.Law:
         citation=law.citation,
         notes=law.notes,
         residual_log_sd=law.residual_log_sd,
+        metric=law.metric,
+        drift_per_decade=law.drift_per_decade,
     )
     _set_intervals(message, law)
-    _set_exponent(message, law)
+    if _has_exponent(law):
+        set_exponent(message.compute_optimal_exponent, law)
     if law.known_bad:
         message.warnings.add(code="KNOWN_BAD_FIT", message=law.notes)
     if law.provenance.kind == "fitted":
@@ -88,6 +94,8 @@ def from_law(message: law_pb2.Law, draws: law_pb2.LawDraws, residuals: table_pb2
         notes=message.notes,
         draws=cloud,
         residuals=np.array(residuals.values, float) if residuals.values else None,
+        metric=message.metric or LOSS,
+        drift_per_decade=message.drift_per_decade or DRIFT_PER_DECADE,
     )
 
 
@@ -104,21 +112,33 @@ def _set_intervals(message: law_pb2.Law, law: Law) -> None:
         message.intervals[name].CopyFrom(_estimate(value, law.draws[:, column]))
 
 
-def _set_exponent(message: law_pb2.Law, law: Law) -> None:
+def _has_exponent(law: Law) -> bool:
+    return hasattr(law.form, "parameter_exponent") and hasattr(law.form, "token_exponent")
+
+
+def set_exponent(exponent: law_pb2.ComputeOptimalExponent, law: Law) -> None:
+    """Fill in how the best counts of a law grow with compute."""
     form, cloud = law.form, law.cloud()
-    if not hasattr(form, "parameter_exponent") or not hasattr(form, "token_exponent"):
-        return
     estimates = []
     for method in ("parameter_exponent", "token_exponent"):
         sample: Coef | None = None if cloud is None else getattr(cloud, method)()
         estimates.append(_estimate(float(getattr(form, method)()), None if sample is None else np.ravel(sample)))
     parameters, tokens = estimates
-    exponent = message.compute_optimal_exponent
     exponent.value, exponent.lower, exponent.upper = parameters.value, parameters.lower, parameters.upper
     exponent.level = parameters.level
     if parameters.HasField("standard_error"):
         exponent.standard_error = parameters.standard_error
     exponent.token_count.CopyFrom(tokens)
+
+
+def interval(estimate: Estimate) -> estimate_pb2.Estimate:
+    """An estimate of the planner; one without draws is the value itself, at level 0."""
+    if math.isnan(estimate.lower):
+        return estimate_pb2.Estimate(value=estimate.value, lower=estimate.value, upper=estimate.value)
+    message = estimate_pb2.Estimate(value=estimate.value, lower=estimate.lower, upper=estimate.upper, level=LEVEL)
+    if math.isfinite(estimate.standard_error):
+        message.standard_error = estimate.standard_error
+    return message
 
 
 def _estimate(value: float, sample: Array | None) -> estimate_pb2.Estimate:
@@ -143,6 +163,10 @@ def _set_fit(message: law_pb2.Law, law: Any) -> None:
         message.warnings.add(code=caution.code, message=caution.sentence)
     for part in ("diagnostics", "search"):
         message.diagnostics.update(_numbers(asdict(getattr(law, part))))
+    if law.approaches is not None:
+        message.diagnostics["approach_disagreement"] = law.approaches.disagreement
+        for name, estimate in {**law.approaches.exponents, "pooled": law.approaches.pooled}.items():
+            message.approach_exponents[name].CopyFrom(interval(estimate))
 
 
 def _numbers(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

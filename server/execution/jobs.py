@@ -30,6 +30,7 @@ from server.execution.sensitivity_job import analyze_sensitivity
 Parts = tuple[bytes, ...]
 _log = logging.getLogger("server.jobs")
 _DEFAULT_DRAWS = 1000
+_APPROACH_DRAWS = 300
 _FIT_FIELDS = {"runs": "run_set", "where": "filter", "mapping": "column_variables", "bootstrap": "bootstrap_draw_count"}
 _attachments: contextvars.ContextVar[Mapping[str, bytes]] = contextvars.ContextVar("attachments")
 
@@ -111,14 +112,54 @@ def compare_forms(serialised: bytes) -> Parts:
     runs, options = _fit_arguments(request)
     with problems.named_after(_FIT_FIELDS):
         found = selection.compare_forms(
-            runs,
-            request.forms or None,
-            holdout=request.holdout or None,
-            bootstrap=request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else _DEFAULT_DRAWS,
-            seed=request.seed,
-            **options,
+            runs, request.forms or None, holdout=request.holdout or None, **_drawn(request), **options
         )
     return (comparisons.to_comparison(found).SerializeToString(),)
+
+
+def check_targets(serialised: bytes) -> Parts:
+    """Whether the runs allow the comparison of targets at all: the same errors, no work."""
+    request = laws_service_pb2.CompareTargetsRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        for target in request.targets:
+            mapping = {**(options["mapping"] or {}), target: "loss"}
+            selection.check(
+                runs, request.forms or None, holdout=request.holdout or None, **{**options, "mapping": mapping}
+            )
+    return (b"",)
+
+
+def compare_targets(serialised: bytes) -> Parts:
+    request = laws_service_pb2.CompareTargetsRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        found = selection.compare_targets(
+            runs,
+            request.targets,
+            request.forms or None,
+            holdout=request.holdout or None,
+            **_drawn(request),
+            **options,
+        )
+    return (comparisons.to_targets(found).SerializeToString(),)
+
+
+def check_approaches(serialised: bytes) -> Parts:
+    """Whether the runs have what the approaches need: the same errors, no work."""
+    request = laws_service_pb2.CompareApproachesRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        fitting.observe(runs, form_class("chinchilla"), **options)
+    return (b"",)
+
+
+def compare_approaches(serialised: bytes) -> Parts:
+    request = laws_service_pb2.CompareApproachesRequest.FromString(serialised)
+    runs, options = _fit_arguments(request)
+    with problems.named_after(_FIT_FIELDS):
+        found = fitting.compare_approaches(runs, **_drawn(request, _APPROACH_DRAWS), **options)
+    return (comparisons.to_approaches(found).SerializeToString(),)
 
 
 def fit_law(serialised: bytes) -> Parts:
@@ -130,8 +171,7 @@ def fit_law(serialised: bytes) -> Parts:
         fitted = fit(
             runs,
             name=names.identity(names.LAWS, request.law_id, "law_id"),
-            bootstrap=request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else _DEFAULT_DRAWS,
-            seed=request.seed,
+            **_drawn(request),
             **options,
         )
     return (
@@ -152,9 +192,14 @@ def design_experiment(serialised: bytes) -> Parts:
     return (experiments.to_design(question.answer(), question).SerializeToString(),)
 
 
-def _fit_arguments(
-    request: laws_service_pb2.FitLawRequest | laws_service_pb2.CompareFormsRequest,
-) -> tuple[fitting.Runs, dict[str, Any]]:
+def _drawn(request: Any, draws: int = _DEFAULT_DRAWS) -> dict[str, Any]:
+    """Number of draws (`draws` unless asked otherwise) and seed."""
+    asked = request.bootstrap_draw_count if request.HasField("bootstrap_draw_count") else draws
+    return {"bootstrap": asked, "seed": request.seed}
+
+
+def _fit_arguments(request: Any) -> tuple[fitting.Runs, dict[str, Any]]:
+    """The runs, and the options that all requests with runs have."""
     runs = to_runs(table_pb2.Table.FromString(_attachments.get()[request.run_set]))
     options: dict[str, Any] = {"where": request.filter or None, "mapping": dict(request.column_variables) or None}
     if request.group_column:
@@ -189,6 +234,10 @@ JOBS: Mapping[str, Callable[[bytes], Parts]] = {
     "AnalyzeSensitivity": analyze_sensitivity,
     "CheckDesign": check_design,
     "DesignExperiment": design_experiment,
-    "CheckCompare": check_compare,
+    "CheckCompareForms": check_compare,
     "CompareForms": compare_forms,
+    "CheckCompareTargets": check_targets,
+    "CompareTargets": compare_targets,
+    "CheckCompareApproaches": check_approaches,
+    "CompareApproaches": compare_approaches,
 }

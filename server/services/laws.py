@@ -121,7 +121,20 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
     async def CompareForms(
         self, request: laws_service_pb2.CompareFormsRequest, context: Context
     ) -> operations_pb2.Operation:
-        return await comparison.begin(self._store, self._pool, self._operations, request)
+        return await self._compare(comparison.FORMS, request)
+
+    async def CompareTargets(
+        self, request: laws_service_pb2.CompareTargetsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        return await self._compare(comparison.TARGETS, request)
+
+    async def CompareApproaches(
+        self, request: laws_service_pb2.CompareApproachesRequest, context: Context
+    ) -> operations_pb2.Operation:
+        return await self._compare(comparison.APPROACHES, request)
+
+    async def _compare(self, kind: comparison.Comparison, request: Message) -> operations_pb2.Operation:
+        return await comparison.begin(self._store, self._pool, self._operations, kind, request)
 
     async def _checked_fit(self, request: laws_service_pb2.FitLawRequest) -> laws_service_pb2.FitLawRequest:
         """The request with its law id and canonical names, once everything that can be checked beforehand was."""

@@ -8,7 +8,14 @@ does not apply is None. `to_dict()` gives the same as JSON-ready mappings, `to_f
 from __future__ import annotations
 
 from apportion.answers.answer import Answer, Estimate, PlanWarning, ValueRange
-from apportion.answers.comparisons import ComparisonSplit, FormComparison, FormScore
+from apportion.answers.comparisons import (
+    Approach,
+    ApproachComparison,
+    ComparisonSplit,
+    FormComparison,
+    FormScore,
+    TargetComparison,
+)
 from apportion.answers.experiments import ExperimentDesign
 from apportion.answers.fronts import Front
 from apportion.answers.hardware import Accelerator, ModelShape, PriceOffer
@@ -27,6 +34,8 @@ from apportion.answers.plans import (
 __all__ = [
     "Accelerator",
     "Alternative",
+    "Approach",
+    "ApproachComparison",
     "Answer",
     "BindingLimit",
     "Certificate",
@@ -48,5 +57,6 @@ __all__ = [
     "Relaxation",
     "RunSet",
     "SearchEffort",
+    "TargetComparison",
     "ValueRange",
 ]

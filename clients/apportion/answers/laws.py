@@ -65,3 +65,6 @@ class Law(Answer):
     provenance: Mapping[str, str]
     draws: LawDraws | None
     create_time: datetime | None
+    metric: str
+    drift_per_decade: float
+    approach_exponents: Mapping[str, Estimate]

@@ -18,9 +18,8 @@ from apportion.flows.calls import (
     ask,
     outcome_of,
     pages_of,
-    quietly,
 )
-from apportion.flows.runs import delete_run_set, import_runs
+from apportion.flows.runs import on_runs
 from apportion.reading import read
 from apportion.tables import Table
 from apportion.v1 import law_pb2, laws_service_pb2
@@ -60,21 +59,14 @@ def fit(
         if number is not None:
             setattr(request, field, requests.whole_number(number, field))
     requests.stamp(request)
-    stored = isinstance(runs, answers.RunSet) or (isinstance(runs, str) and runs.startswith("runSets/"))
-    if stored:
-        request.run_set = runs.name if isinstance(runs, answers.RunSet) else runs
-    else:
-        request.run_set = (yield from import_runs(runs)).name
-    try:
-        operation = yield ask("Laws", request, operations_pb2.Operation, TABLE_SECONDS)
-        law = yield from outcome_of(operation, law_pb2.Law, laws_service_pb2.FitLawMetadata, timeout_seconds, on_stage)
-    except GeneratorExit:
-        raise
-    except BaseException:
-        if not stored:
-            yield from quietly(delete_run_set(request.run_set))
-        raise
-    return read(answers.Law, law)
+
+    def work(complete: laws_service_pb2.FitLawRequest) -> Flow[law_pb2.Law]:
+        operation = yield ask("Laws", complete, operations_pb2.Operation, TABLE_SECONDS)
+        metadata = laws_service_pb2.FitLawMetadata
+        fitted: law_pb2.Law = yield from outcome_of(operation, law_pb2.Law, metadata, timeout_seconds, on_stage)
+        return fitted
+
+    return read(answers.Law, (yield from on_runs(runs, request, work, kept=True)))
 
 
 def laws() -> Flow[tuple[answers.Law, ...]]:

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from apportion.v1 import estimate_pb2 as apportion_dot_v1_dot_estimate__pb2
+from apportion.v1 import law_pb2 as apportion_dot_v1_dot_law__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61pportion/v1/comparison.proto\x12\x0c\x61pportion.v1\x1a\x1b\x61pportion/v1/estimate.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x9d\x03\n\x0e\x46ormComparison\x12.\n\x07ranking\x18\x01 \x03(\x0b\x32\x17.apportion.v1.FormScoreB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63hosen_form\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0btrustworthy\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x17\n\tstatement\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x06splits\x18\x05 \x03(\x0b\x32\x1d.apportion.v1.ComparisonSplitB\x04\xe2\x41\x01\x03\x12M\n\x0e\x65xcluded_forms\x18\x06 \x03(\x0b\x32/.apportion.v1.FormComparison.ExcludedFormsEntryB\x04\xe2\x41\x01\x03\x12\x18\n\nerror_kind\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\trow_count\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11holdout_row_count\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x1a\x34\n\x12\x45xcludedFormsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x02\n\tFormScore\x12\x12\n\x04\x66orm\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x62\x61seline\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07sharing\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x0bhuber_delta\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x11\x63oefficient_count\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x39\n\x13\x65xtrapolation_error\x18\x06 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csplit_errors\x18\x07 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x33\n\rholdout_error\x18\x08 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x04\xe2\x41\x01\x03\x12$\n\x11holdout_r_squared\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x12\n\x04tied\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x42\x0e\n\x0c_huber_deltaB\x14\n\x12_holdout_r_squared\"c\n\x0f\x43omparisonSplit\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x66itted_row_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0eheld_row_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61pportion/v1/comparison.proto\x12\x0c\x61pportion.v1\x1a\x1b\x61pportion/v1/estimate.proto\x1a\x16\x61pportion/v1/law.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x9d\x03\n\x0e\x46ormComparison\x12.\n\x07ranking\x18\x01 \x03(\x0b\x32\x17.apportion.v1.FormScoreB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63hosen_form\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0btrustworthy\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x17\n\tstatement\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x33\n\x06splits\x18\x05 \x03(\x0b\x32\x1d.apportion.v1.ComparisonSplitB\x04\xe2\x41\x01\x03\x12M\n\x0e\x65xcluded_forms\x18\x06 \x03(\x0b\x32/.apportion.v1.FormComparison.ExcludedFormsEntryB\x04\xe2\x41\x01\x03\x12\x18\n\nerror_kind\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\trow_count\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11holdout_row_count\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x1a\x34\n\x12\x45xcludedFormsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x90\x04\n\tFormScore\x12\x12\n\x04\x66orm\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x62\x61seline\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07sharing\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x0bhuber_delta\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1f\n\x11\x63oefficient_count\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x39\n\x13\x65xtrapolation_error\x18\x06 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csplit_errors\x18\x07 \x03(\x01\x42\x04\xe2\x41\x01\x03\x12\x33\n\rholdout_error\x18\x08 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x04\xe2\x41\x01\x03\x12$\n\x11holdout_r_squared\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x12\n\x04tied\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x44\n\x0cgroup_errors\x18\x0b \x03(\x0b\x32(.apportion.v1.FormScore.GroupErrorsEntryB\x04\xe2\x41\x01\x03\x12\x19\n\x0bworst_group\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x1a\x32\n\x10GroupErrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_huber_deltaB\x14\n\x12_holdout_r_squared\"c\n\x0f\x43omparisonSplit\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x66itted_row_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0eheld_row_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xbf\x01\n\x10TargetComparison\x12\x19\n\x0b\x63hosen_form\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x42\n\x07targets\x18\x02 \x03(\x0b\x32+.apportion.v1.TargetComparison.TargetsEntryB\x04\xe2\x41\x01\x03\x1aL\n\x0cTargetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.apportion.v1.FormComparison:\x02\x38\x01\"\x90\x01\n\x12\x41pproachComparison\x12\x30\n\napproaches\x18\x01 \x03(\x0b\x32\x16.apportion.v1.ApproachB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x64isagreement\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12,\n\x06pooled\x18\x03 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x04\xe2\x41\x01\x03\"\xac\x02\n\x08\x41pproach\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12L\n\x18\x63ompute_optimal_exponent\x18\x02 \x01(\x0b\x32$.apportion.v1.ComputeOptimalExponentB\x04\xe2\x41\x01\x03\x12\x44\n\x0c\x63oefficients\x18\x03 \x03(\x0b\x32(.apportion.v1.Approach.CoefficientsEntryB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x63\x61veat\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x05 \x03(\x0b\x32\x15.apportion.v1.WarningB\x04\xe2\x41\x01\x03\x1a\x33\n\x11\x43oefficientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FORMCOMPARISON'].fields_by_name['row_count']._serialized_options = b'\342A\001\003'
   _globals['_FORMCOMPARISON'].fields_by_name['holdout_row_count']._loaded_options = None
   _globals['_FORMCOMPARISON'].fields_by_name['holdout_row_count']._serialized_options = b'\342A\001\003'
+  _globals['_FORMSCORE_GROUPERRORSENTRY']._loaded_options = None
+  _globals['_FORMSCORE_GROUPERRORSENTRY']._serialized_options = b'8\001'
   _globals['_FORMSCORE'].fields_by_name['form']._loaded_options = None
   _globals['_FORMSCORE'].fields_by_name['form']._serialized_options = b'\342A\001\003'
   _globals['_FORMSCORE'].fields_by_name['baseline']._loaded_options = None
@@ -73,18 +76,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FORMSCORE'].fields_by_name['holdout_r_squared']._serialized_options = b'\342A\001\003'
   _globals['_FORMSCORE'].fields_by_name['tied']._loaded_options = None
   _globals['_FORMSCORE'].fields_by_name['tied']._serialized_options = b'\342A\001\003'
+  _globals['_FORMSCORE'].fields_by_name['group_errors']._loaded_options = None
+  _globals['_FORMSCORE'].fields_by_name['group_errors']._serialized_options = b'\342A\001\003'
+  _globals['_FORMSCORE'].fields_by_name['worst_group']._loaded_options = None
+  _globals['_FORMSCORE'].fields_by_name['worst_group']._serialized_options = b'\342A\001\003'
   _globals['_COMPARISONSPLIT'].fields_by_name['name']._loaded_options = None
   _globals['_COMPARISONSPLIT'].fields_by_name['name']._serialized_options = b'\342A\001\003'
   _globals['_COMPARISONSPLIT'].fields_by_name['fitted_row_count']._loaded_options = None
   _globals['_COMPARISONSPLIT'].fields_by_name['fitted_row_count']._serialized_options = b'\342A\001\003'
   _globals['_COMPARISONSPLIT'].fields_by_name['held_row_count']._loaded_options = None
   _globals['_COMPARISONSPLIT'].fields_by_name['held_row_count']._serialized_options = b'\342A\001\003'
-  _globals['_FORMCOMPARISON']._serialized_start=110
-  _globals['_FORMCOMPARISON']._serialized_end=523
-  _globals['_FORMCOMPARISON_EXCLUDEDFORMSENTRY']._serialized_start=471
-  _globals['_FORMCOMPARISON_EXCLUDEDFORMSENTRY']._serialized_end=523
-  _globals['_FORMSCORE']._serialized_start=526
-  _globals['_FORMSCORE']._serialized_end=905
-  _globals['_COMPARISONSPLIT']._serialized_start=907
-  _globals['_COMPARISONSPLIT']._serialized_end=1006
+  _globals['_TARGETCOMPARISON_TARGETSENTRY']._loaded_options = None
+  _globals['_TARGETCOMPARISON_TARGETSENTRY']._serialized_options = b'8\001'
+  _globals['_TARGETCOMPARISON'].fields_by_name['chosen_form']._loaded_options = None
+  _globals['_TARGETCOMPARISON'].fields_by_name['chosen_form']._serialized_options = b'\342A\001\003'
+  _globals['_TARGETCOMPARISON'].fields_by_name['targets']._loaded_options = None
+  _globals['_TARGETCOMPARISON'].fields_by_name['targets']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACHCOMPARISON'].fields_by_name['approaches']._loaded_options = None
+  _globals['_APPROACHCOMPARISON'].fields_by_name['approaches']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACHCOMPARISON'].fields_by_name['disagreement']._loaded_options = None
+  _globals['_APPROACHCOMPARISON'].fields_by_name['disagreement']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACHCOMPARISON'].fields_by_name['pooled']._loaded_options = None
+  _globals['_APPROACHCOMPARISON'].fields_by_name['pooled']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACH_COEFFICIENTSENTRY']._loaded_options = None
+  _globals['_APPROACH_COEFFICIENTSENTRY']._serialized_options = b'8\001'
+  _globals['_APPROACH'].fields_by_name['name']._loaded_options = None
+  _globals['_APPROACH'].fields_by_name['name']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACH'].fields_by_name['compute_optimal_exponent']._loaded_options = None
+  _globals['_APPROACH'].fields_by_name['compute_optimal_exponent']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACH'].fields_by_name['coefficients']._loaded_options = None
+  _globals['_APPROACH'].fields_by_name['coefficients']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACH'].fields_by_name['caveat']._loaded_options = None
+  _globals['_APPROACH'].fields_by_name['caveat']._serialized_options = b'\342A\001\003'
+  _globals['_APPROACH'].fields_by_name['warnings']._loaded_options = None
+  _globals['_APPROACH'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
+  _globals['_FORMCOMPARISON']._serialized_start=134
+  _globals['_FORMCOMPARISON']._serialized_end=547
+  _globals['_FORMCOMPARISON_EXCLUDEDFORMSENTRY']._serialized_start=495
+  _globals['_FORMCOMPARISON_EXCLUDEDFORMSENTRY']._serialized_end=547
+  _globals['_FORMSCORE']._serialized_start=550
+  _globals['_FORMSCORE']._serialized_end=1078
+  _globals['_FORMSCORE_GROUPERRORSENTRY']._serialized_start=990
+  _globals['_FORMSCORE_GROUPERRORSENTRY']._serialized_end=1040
+  _globals['_COMPARISONSPLIT']._serialized_start=1080
+  _globals['_COMPARISONSPLIT']._serialized_end=1179
+  _globals['_TARGETCOMPARISON']._serialized_start=1182
+  _globals['_TARGETCOMPARISON']._serialized_end=1373
+  _globals['_TARGETCOMPARISON_TARGETSENTRY']._serialized_start=1297
+  _globals['_TARGETCOMPARISON_TARGETSENTRY']._serialized_end=1373
+  _globals['_APPROACHCOMPARISON']._serialized_start=1376
+  _globals['_APPROACHCOMPARISON']._serialized_end=1520
+  _globals['_APPROACH']._serialized_start=1523
+  _globals['_APPROACH']._serialized_end=1823
+  _globals['_APPROACH_COEFFICIENTSENTRY']._serialized_start=1772
+  _globals['_APPROACH_COEFFICIENTSENTRY']._serialized_end=1823
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 import apportion.v1.estimate_pb2
+import apportion.v1.law_pb2
 import builtins
 import collections.abc
 import google.protobuf.descriptor
@@ -91,6 +92,22 @@ class FormScore(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class GroupErrorsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     FORM_FIELD_NUMBER: builtins.int
     BASELINE_FIELD_NUMBER: builtins.int
     SHARING_FIELD_NUMBER: builtins.int
@@ -101,6 +118,8 @@ class FormScore(google.protobuf.message.Message):
     HOLDOUT_ERROR_FIELD_NUMBER: builtins.int
     HOLDOUT_R_SQUARED_FIELD_NUMBER: builtins.int
     TIED_FIELD_NUMBER: builtins.int
+    GROUP_ERRORS_FIELD_NUMBER: builtins.int
+    WORST_GROUP_FIELD_NUMBER: builtins.int
     form: builtins.str
     """The form, or the baseline."""
     baseline: builtins.bool
@@ -115,6 +134,8 @@ class FormScore(google.protobuf.message.Message):
     """R² of the losses held out by the caller; unset without them."""
     tied: builtins.bool
     """Not told apart from the best over the splits at 80 %."""
+    worst_group: builtins.str
+    """The group predicted worst."""
     @property
     def extrapolation_error(self) -> apportion.v1.estimate_pb2.Estimate:
         """Mean error over the splits, with its 80 % interval over splits and runs."""
@@ -126,6 +147,10 @@ class FormScore(google.protobuf.message.Message):
     @property
     def holdout_error(self) -> apportion.v1.estimate_pb2.Estimate:
         """Mean error on the runs held out by the caller, with its 80 % interval; unset without them."""
+
+    @property
+    def group_errors(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """Mean error of each group over the splits, where a column names groups."""
 
     def __init__(
         self,
@@ -140,9 +165,11 @@ class FormScore(google.protobuf.message.Message):
         holdout_error: apportion.v1.estimate_pb2.Estimate | None = ...,
         holdout_r_squared: builtins.float | None = ...,
         tied: builtins.bool = ...,
+        group_errors: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
+        worst_group: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_holdout_r_squared", b"_holdout_r_squared", "_huber_delta", b"_huber_delta", "extrapolation_error", b"extrapolation_error", "holdout_error", b"holdout_error", "holdout_r_squared", b"holdout_r_squared", "huber_delta", b"huber_delta"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_holdout_r_squared", b"_holdout_r_squared", "_huber_delta", b"_huber_delta", "baseline", b"baseline", "coefficient_count", b"coefficient_count", "extrapolation_error", b"extrapolation_error", "form", b"form", "holdout_error", b"holdout_error", "holdout_r_squared", b"holdout_r_squared", "huber_delta", b"huber_delta", "sharing", b"sharing", "split_errors", b"split_errors", "tied", b"tied"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_holdout_r_squared", b"_holdout_r_squared", "_huber_delta", b"_huber_delta", "baseline", b"baseline", "coefficient_count", b"coefficient_count", "extrapolation_error", b"extrapolation_error", "form", b"form", "group_errors", b"group_errors", "holdout_error", b"holdout_error", "holdout_r_squared", b"holdout_r_squared", "huber_delta", b"huber_delta", "sharing", b"sharing", "split_errors", b"split_errors", "tied", b"tied", "worst_group", b"worst_group"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_holdout_r_squared", b"_holdout_r_squared"]) -> typing.Literal["holdout_r_squared"] | None: ...
     @typing.overload
@@ -175,3 +202,133 @@ class ComparisonSplit(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["fitted_row_count", b"fitted_row_count", "held_row_count", b"held_row_count", "name", b"name"]) -> None: ...
 
 global___ComparisonSplit = ComparisonSplit
+
+@typing.final
+class TargetComparison(google.protobuf.message.Message):
+    """Several columns of losses of the same runs, all in the same form."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class TargetsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> global___FormComparison: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: global___FormComparison | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    CHOSEN_FORM_FIELD_NUMBER: builtins.int
+    TARGETS_FIELD_NUMBER: builtins.int
+    chosen_form: builtins.str
+    """The form that extrapolates best over all of them: by the mean error in units of that of repeating the nearest run."""
+    @property
+    def targets(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, global___FormComparison]:
+        """Column to comparison."""
+
+    def __init__(
+        self,
+        *,
+        chosen_form: builtins.str = ...,
+        targets: collections.abc.Mapping[builtins.str, global___FormComparison] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["chosen_form", b"chosen_form", "targets", b"targets"]) -> None: ...
+
+global___TargetComparison = TargetComparison
+
+@typing.final
+class ApproachComparison(google.protobuf.message.Message):
+    """The three approaches of Hoffmann et al. 2022 on the same runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    APPROACHES_FIELD_NUMBER: builtins.int
+    DISAGREEMENT_FIELD_NUMBER: builtins.int
+    POOLED_FIELD_NUMBER: builtins.int
+    disagreement: builtins.float
+    """Largest less smallest exponent of the parameter count."""
+    @property
+    def approaches(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Approach]:
+        """`envelope`, `isoflop`, `parametric`."""
+
+    @property
+    def pooled(self) -> apportion.v1.estimate_pb2.Estimate:
+        """Mean of the exponents, with the interval over the pooled draws of all approaches."""
+
+    def __init__(
+        self,
+        *,
+        approaches: collections.abc.Iterable[global___Approach] | None = ...,
+        disagreement: builtins.float = ...,
+        pooled: apportion.v1.estimate_pb2.Estimate | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["pooled", b"pooled"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approaches", b"approaches", "disagreement", b"disagreement", "pooled", b"pooled"]) -> None: ...
+
+global___ApproachComparison = ApproachComparison
+
+@typing.final
+class Approach(google.protobuf.message.Message):
+    """One approach, or why the runs do not allow it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class CoefficientsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    COMPUTE_OPTIMAL_EXPONENT_FIELD_NUMBER: builtins.int
+    COEFFICIENTS_FIELD_NUMBER: builtins.int
+    CAVEAT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name."""
+    caveat: builtins.str
+    """How it is known to err on these very runs, or why they do not allow it."""
+    @property
+    def compute_optimal_exponent(self) -> apportion.v1.law_pb2.ComputeOptimalExponent:
+        """The exponents of the best parameter and token counts; unset where the runs do not allow the approach."""
+
+    @property
+    def coefficients(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """Coefficients of its law by name."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.estimate_pb2.Warning]:
+        """What else a reader should know."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        compute_optimal_exponent: apportion.v1.law_pb2.ComputeOptimalExponent | None = ...,
+        coefficients: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
+        caveat: builtins.str = ...,
+        warnings: collections.abc.Iterable[apportion.v1.estimate_pb2.Warning] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["compute_optimal_exponent", b"compute_optimal_exponent"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["caveat", b"caveat", "coefficients", b"coefficients", "compute_optimal_exponent", b"compute_optimal_exponent", "name", b"name", "warnings", b"warnings"]) -> None: ...
+
+global___Approach = Approach

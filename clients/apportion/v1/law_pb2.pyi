@@ -146,6 +146,24 @@ class Law(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class ApproachExponentsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> apportion.v1.estimate_pb2.Estimate: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: apportion.v1.estimate_pb2.Estimate | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     NAME_FIELD_NUMBER: builtins.int
     FORM_FIELD_NUMBER: builtins.int
     FORMULA_FIELD_NUMBER: builtins.int
@@ -167,6 +185,9 @@ class Law(google.protobuf.message.Message):
     PROVENANCE_FIELD_NUMBER: builtins.int
     DRAWS_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    METRIC_FIELD_NUMBER: builtins.int
+    DRIFT_PER_DECADE_FIELD_NUMBER: builtins.int
+    APPROACH_EXPONENTS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, `laws/{law}`."""
     form: builtins.str
@@ -191,6 +212,10 @@ class Law(google.protobuf.message.Message):
     """Known faults and advice."""
     residual_log_sd: builtins.float
     """Standard deviation of the log residuals."""
+    metric: builtins.str
+    """What the law's value is, and its unit: `loss (nats/token)`, `top-1 error`, `best parameters`, …."""
+    drift_per_decade: builtins.float
+    """What each decade outside the range of its runs adds to the error of a prediction, in log loss."""
     @property
     def coefficients(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
         """Coefficient values by name."""
@@ -227,6 +252,12 @@ class Law(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was stored; unset for published laws."""
 
+    @property
+    def approach_exponents(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, apportion.v1.estimate_pb2.Estimate]:
+        """The exponent of the parameter count, read off the same runs by other approaches: `parametric` (this fit), `isoflop`,
+        `envelope`, and `pooled` over the draws of all. Empty where the runs do not allow them.
+        """
+
     def __init__(
         self,
         *,
@@ -251,9 +282,12 @@ class Law(google.protobuf.message.Message):
         provenance: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         draws: global___LawDraws | None = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        metric: builtins.str = ...,
+        drift_per_decade: builtins.float = ...,
+        approach_exponents: collections.abc.Mapping[builtins.str, apportion.v1.estimate_pb2.Estimate] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "compute_optimal_exponent", b"compute_optimal_exponent", "create_time", b"create_time", "draws", b"draws", "objective_value", b"objective_value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "citation", b"citation", "coefficients", b"coefficients", "compute_model", b"compute_model", "compute_optimal_exponent", b"compute_optimal_exponent", "corpus", b"corpus", "create_time", b"create_time", "diagnostics", b"diagnostics", "draws", b"draws", "form", b"form", "formula", b"formula", "grade", b"grade", "intervals", b"intervals", "name", b"name", "notes", b"notes", "objective", b"objective", "objective_value", b"objective_value", "parameter_convention", b"parameter_convention", "provenance", b"provenance", "ranges", b"ranges", "residual_log_sd", b"residual_log_sd", "warnings", b"warnings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "approach_exponents", b"approach_exponents", "citation", b"citation", "coefficients", b"coefficients", "compute_model", b"compute_model", "compute_optimal_exponent", b"compute_optimal_exponent", "corpus", b"corpus", "create_time", b"create_time", "diagnostics", b"diagnostics", "draws", b"draws", "drift_per_decade", b"drift_per_decade", "form", b"form", "formula", b"formula", "grade", b"grade", "intervals", b"intervals", "metric", b"metric", "name", b"name", "notes", b"notes", "objective", b"objective", "objective_value", b"objective_value", "parameter_convention", b"parameter_convention", "provenance", b"provenance", "ranges", b"ranges", "residual_log_sd", b"residual_log_sd", "warnings", b"warnings"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_objective_value", b"_objective_value"]) -> typing.Literal["objective_value"] | None: ...
 
 global___Law = Law

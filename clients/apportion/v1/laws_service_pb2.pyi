@@ -355,6 +355,196 @@ class CompareFormsMetadata(google.protobuf.message.Message):
 global___CompareFormsMetadata = CompareFormsMetadata
 
 @typing.final
+class CompareTargetsRequest(google.protobuf.message.Message):
+    """Request of `Laws.CompareTargets`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ColumnVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    RUN_SET_FIELD_NUMBER: builtins.int
+    TARGETS_FIELD_NUMBER: builtins.int
+    FORMS_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    HOLDOUT_FIELD_NUMBER: builtins.int
+    GROUP_COLUMN_FIELD_NUMBER: builtins.int
+    BOOTSTRAP_DRAW_COUNT_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    COLUMN_VARIABLES_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    run_set: builtins.str
+    """The stored runs, `runSets/{run_set}`."""
+    filter: builtins.str
+    """Which rows to use, for example `C < 1e22`; all when unset."""
+    holdout: builtins.str
+    """Which rows no fit and no choice sees, for example `C > 1e21`. None when unset."""
+    group_column: builtins.str
+    """Column that names the group a run belongs to (corpus, recipe, training curve)."""
+    bootstrap_draw_count: builtins.int
+    """Bootstrap draws behind the intervals; 1000 when unset."""
+    seed: builtins.int
+    """Seed of the bootstrap; 0 when unset."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, compare nothing."""
+    @property
+    def targets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The columns that hold losses."""
+
+    @property
+    def forms(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The forms to compare; all that the columns allow when empty."""
+
+    @property
+    def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Which column holds which variable, where the header does not say: column name to variable name."""
+
+    def __init__(
+        self,
+        *,
+        run_set: builtins.str = ...,
+        targets: collections.abc.Iterable[builtins.str] | None = ...,
+        forms: collections.abc.Iterable[builtins.str] | None = ...,
+        filter: builtins.str = ...,
+        holdout: builtins.str = ...,
+        group_column: builtins.str = ...,
+        bootstrap_draw_count: builtins.int | None = ...,
+        seed: builtins.int | None = ...,
+        column_variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "column_variables", b"column_variables", "filter", b"filter", "forms", b"forms", "group_column", b"group_column", "holdout", b"holdout", "request_id", b"request_id", "run_set", b"run_set", "seed", b"seed", "targets", b"targets", "validate_only", b"validate_only"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count"]) -> typing.Literal["bootstrap_draw_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___CompareTargetsRequest = CompareTargetsRequest
+
+@typing.final
+class CompareTargetsMetadata(google.protobuf.message.Message):
+    """Progress of a comparison of targets."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: builtins.int
+    stage: builtins.str
+    """What is being done, in words."""
+    def __init__(
+        self,
+        *,
+        stage: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
+
+global___CompareTargetsMetadata = CompareTargetsMetadata
+
+@typing.final
+class CompareApproachesRequest(google.protobuf.message.Message):
+    """Request of `Laws.CompareApproaches`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ColumnVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    RUN_SET_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    GROUP_COLUMN_FIELD_NUMBER: builtins.int
+    BOOTSTRAP_DRAW_COUNT_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    COLUMN_VARIABLES_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    run_set: builtins.str
+    """The stored runs, `runSets/{run_set}`."""
+    filter: builtins.str
+    """Which rows to use, for example `C < 1e22`; all when unset."""
+    group_column: builtins.str
+    """Column that names the group a run belongs to (corpus, recipe, training curve)."""
+    bootstrap_draw_count: builtins.int
+    """Bootstrap draws behind the intervals; 300 when unset."""
+    seed: builtins.int
+    """Seed of the bootstrap; 0 when unset."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, compare nothing."""
+    @property
+    def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Which column holds which variable, where the header does not say: column name to variable name."""
+
+    def __init__(
+        self,
+        *,
+        run_set: builtins.str = ...,
+        filter: builtins.str = ...,
+        group_column: builtins.str = ...,
+        bootstrap_draw_count: builtins.int | None = ...,
+        seed: builtins.int | None = ...,
+        column_variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "column_variables", b"column_variables", "filter", b"filter", "group_column", b"group_column", "request_id", b"request_id", "run_set", b"run_set", "seed", b"seed", "validate_only", b"validate_only"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count"]) -> typing.Literal["bootstrap_draw_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___CompareApproachesRequest = CompareApproachesRequest
+
+@typing.final
+class CompareApproachesMetadata(google.protobuf.message.Message):
+    """Progress of a comparison of approaches."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: builtins.int
+    stage: builtins.str
+    """What is being done, in words."""
+    def __init__(
+        self,
+        *,
+        stage: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
+
+global___CompareApproachesMetadata = CompareApproachesMetadata
+
+@typing.final
 class GetLawRequest(google.protobuf.message.Message):
     """Request of `Laws.GetLaw`."""
 

@@ -68,6 +68,16 @@ class LawsStub(object):
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.CompareTargets = channel.unary_unary(
+                '/apportion.v1.Laws/CompareTargets',
+                request_serializer=apportion_dot_v1_dot_laws__service__pb2.CompareTargetsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.CompareApproaches = channel.unary_unary(
+                '/apportion.v1.Laws/CompareApproaches',
+                request_serializer=apportion_dot_v1_dot_laws__service__pb2.CompareApproachesRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetLaw = channel.unary_unary(
                 '/apportion.v1.Laws/GetLaw',
                 request_serializer=apportion_dot_v1_dot_laws__service__pb2.GetLawRequest.SerializeToString,
@@ -141,6 +151,20 @@ class LawsServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareTargets(self, request, context):
+        """The same for several columns of losses of the same runs, which share the form. Stores nothing but the operation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareApproaches(self, request, context):
+        """Reads the compute-optimal exponent off the runs in three ways. Stores nothing but the operation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLaw(self, request, context):
         """One law, published or fitted.
         """
@@ -207,6 +231,16 @@ def add_LawsServicer_to_server(servicer, server):
             'CompareForms': grpc.unary_unary_rpc_method_handler(
                     servicer.CompareForms,
                     request_deserializer=apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'CompareTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareTargets,
+                    request_deserializer=apportion_dot_v1_dot_laws__service__pb2.CompareTargetsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'CompareApproaches': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareApproaches,
+                    request_deserializer=apportion_dot_v1_dot_laws__service__pb2.CompareApproachesRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'GetLaw': grpc.unary_unary_rpc_method_handler(
@@ -397,6 +431,60 @@ class Laws(object):
             target,
             '/apportion.v1.Laws/CompareForms',
             apportion_dot_v1_dot_laws__service__pb2.CompareFormsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Laws/CompareTargets',
+            apportion_dot_v1_dot_laws__service__pb2.CompareTargetsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareApproaches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Laws/CompareApproaches',
+            apportion_dot_v1_dot_laws__service__pb2.CompareApproachesRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

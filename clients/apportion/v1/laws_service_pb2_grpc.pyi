@@ -60,6 +60,18 @@ class LawsStub:
     ]
     """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
 
+    CompareTargets: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareTargetsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """The same for several columns of losses of the same runs, which share the form. Stores nothing but the operation."""
+
+    CompareApproaches: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareApproachesRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Reads the compute-optimal exponent off the runs in three ways. Stores nothing but the operation."""
+
     GetLaw: grpc.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.GetLawRequest,
         apportion.v1.law_pb2.Law,
@@ -128,6 +140,18 @@ class LawsAsyncStub:
         google.longrunning.operations_pb2.Operation,
     ]
     """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
+
+    CompareTargets: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareTargetsRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """The same for several columns of losses of the same runs, which share the form. Stores nothing but the operation."""
+
+    CompareApproaches: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.laws_service_pb2.CompareApproachesRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Reads the compute-optimal exponent off the runs in three ways. Stores nothing but the operation."""
 
     GetLaw: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.laws_service_pb2.GetLawRequest,
@@ -209,6 +233,22 @@ class LawsServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
         """Ranks forms by how well they predict runs they were not fitted to. Stores nothing but the operation."""
+
+    @abc.abstractmethod
+    def CompareTargets(
+        self,
+        request: apportion.v1.laws_service_pb2.CompareTargetsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """The same for several columns of losses of the same runs, which share the form. Stores nothing but the operation."""
+
+    @abc.abstractmethod
+    def CompareApproaches(
+        self,
+        request: apportion.v1.laws_service_pb2.CompareApproachesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Reads the compute-optimal exponent off the runs in three ways. Stores nothing but the operation."""
 
     @abc.abstractmethod
     def GetLaw(
