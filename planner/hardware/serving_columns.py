@@ -27,8 +27,8 @@ _SINGLE_STREAM_TOKENS = 1024.0  # llama.cpp's benchmark: a prompt and an answer 
 # Columns that say what runs where; rows that agree in all of them are one configuration under different loads.
 CONFIGURATION = (
     *ACCELERATOR, *COUNT, "model", "benchmark", "task", "precision", "quant", "weight_precision", "weight_dtype",
-    "dtype", "total_params_b", "active_params_b", "framework", "mode", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep",
-    "parallelism", "parallel",
+    "dtype", "total_params_b", "active_params_b", "parameter_count", "total_parameter_count", "expert_count",
+    "framework", "mode", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep", "parallelism", "parallel",
     *(f"{side}_{n}" for side in ("prefill", "decode")
       for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")),
 )  # fmt: skip
@@ -51,7 +51,7 @@ def require_serving(columns: Columns) -> None:
     require_columns(
         columns,
         "|".join(ACCELERATOR),
-        "model|benchmark",
+        "model|benchmark|parameter_count",
         "|".join((*_INPUTS, "avg_output_len", _SELF_CONTAINED)),
         "|".join((*_OUTPUTS, _SELF_CONTAINED)),
         "|".join((*_IN_FLIGHT, "target_qps", _MAXIMUM, _SELF_CONTAINED)),
@@ -89,6 +89,18 @@ def models(columns: Columns) -> list[str]:
     known = table("benchmarks")["serving"]
     ruled = [str(known.get(b, {}).get("model", "")) for b in text(columns, "benchmark")]
     return [name or rule for name, rule in zip(text(columns, "model"), ruled)]
+
+
+def parameter_counts(columns: Columns) -> tuple[Floats, Floats, Floats]:
+    """Total parameters, active parameters and experts a layer of every row, NaN where the table does not say.
+
+    `parameter_count` is a law's N: what a token passes through, and all there is unless `total_parameter_count` or
+    `expert_count` says otherwise.
+    """
+    active = first_of(numbers(columns, "active_params_b") * 1e9, numbers(columns, "parameter_count"))
+    total = first_of(numbers(columns, "total_params_b") * 1e9, numbers(columns, "total_parameter_count"))
+    experts = numbers(columns, "expert_count")
+    return np.where(np.isnan(total) & ~(experts > 1.0), active, total), active, experts
 
 
 def stated_precisions(columns: Columns) -> list[str]:

@@ -17,7 +17,7 @@ from planner.errors import PlanningError
 from planner.hardware.accelerators import Accelerator
 from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.cells import ServingCell, serving_cell, stack
-from planner.hardware.columns import Columns, Floats, distinct_rows, numbers, row_count, take_rows, text
+from planner.hardware.columns import Columns, Floats, distinct_rows, row_count, take_rows, text
 from planner.hardware.frameworks import Framework, framework
 from planner.hardware.memory import weight_bytes_per_accelerator
 from planner.hardware.serving_columns import (
@@ -26,6 +26,7 @@ from planner.hardware.serving_columns import (
     engines,
     is_whole_batch,
     models,
+    parameter_counts,
     read_load,
     require_serving,
     stated_precisions,
@@ -81,19 +82,25 @@ def model_of(
     name: str,
     total_parameters: float = float("nan"),
     active_parameters: float = float("nan"),
+    expert_count: float = float("nan"),
     catalogue: Catalogue = SHIPPED,
 ) -> ModelShape:
-    """The shape of a named model; of an unknown name with given parameter counts a hypothetical one."""
+    """The shape of a named model; of no or an unknown name with given parameter counts a hypothetical one.
+
+    An expert count without a total is that of a law: the feed-forward block so many times, one of them used. A total
+    without a count is taken for the mixtures of today: 64 experts, 4 of them used.
+    """
     try:
         return catalogue.model_shape(name)
     except PlanningError:
-        if not total_parameters > 0:
+        if not (total_parameters > 0 or active_parameters > 0):
             raise
     active = active_parameters if active_parameters > 0 else total_parameters
-    experts = 1.0 if active > 0.95 * total_parameters else 64.0
-    return hypothetical_shape(
-        active, experts, experts_per_token=4.0 if experts > 1 else 1.0, total_parameters=total_parameters
-    )
+    if not total_parameters > 0:
+        return hypothetical_shape(active, max(expert_count, 1.0))
+    experts = expert_count if expert_count > 0 else 1.0 if active > 0.95 * total_parameters else 64.0
+    used = 4.0 if experts >= 8.0 else 1.0
+    return hypothetical_shape(active, experts, experts_per_token=used, total_parameters=total_parameters)
 
 
 def precision_of(stated: str, model_name: str) -> str:
@@ -177,14 +184,15 @@ def _configurations(
 ) -> tuple[list[_Configuration | None], dict[int, str]]:
     chips = text(columns, next(n for n in ACCELERATOR if n in columns))
     names, stated, engine_names = models(columns), stated_precisions(columns), engines(columns)
-    total, active = (numbers(columns, n) * 1e9 for n in ("total_params_b", "active_params_b"))
+    total, active, experts = parameter_counts(columns)
     hosts = calibration("task_host_seconds")
     tasks = text(columns, "task")
     found: list[_Configuration | None] = []
     faults: dict[int, str] = {}
     for i, layout in enumerate(layouts(columns)):
         try:
-            chip, shape = catalogue.accelerator(chips[i]), model_of(names[i], total[i], active[i], catalogue)
+            chip = catalogue.accelerator(chips[i])
+            shape = model_of(names[i], total[i], active[i], experts[i], catalogue)
             precision_name, engine = (
                 precision_of(stated[i], names[i]),
                 framework(engine_names[i], whole_batch=whole_batch),
