@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware_cost_fit import power_fit, task_facts, training_fit
+from hardware_cost_fit import training_fit
+from hardware_power_fit import power_fit, task_facts
 from hardware_residuals import REPORT, read
 from hardware_serving_fit import batch_fit, serving_fit, split_fit
 
-from planner.hardware import frameworks, serving, tables, training, training_layouts
+from planner.hardware import energy, frameworks, serving, tables, training, training_layouts
 from planner.hardware.accelerators import accelerator
 from planner.hardware.columns import numbers
 from planner.hardware.shapes import model_shape, model_shape_names
@@ -134,6 +135,7 @@ def publish(state: dict[str, Any]) -> None:
     tables.table.cache_clear()
     serving.serving_constants.cache_clear()
     training.training_constants.cache_clear()
+    energy.energy_constants.cache_clear()
     training_layouts.usual_layout.cache_clear()
 
 
@@ -167,10 +169,9 @@ def main() -> None:
     publish(state)
     state = merge(merge(state, split_fit(data)), batch_fit(data))
     publish(state)
-    energy_table = read(data / "energy_mlenergy.csv")
-    state |= task_facts(energy_table)
+    state |= task_facts(read(data / "energy_mlenergy.csv"))
     publish(state)
-    state = merge(state, power_fit(energy_table))
+    state = merge(state, power_fit(data))
     state = merge(state, training_fit(data))
     publish(state)
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware_cost_fit import power_fit, training_fit
+from hardware_cost_fit import training_fit
+from hardware_power_fit import power_fit
 from hardware_residuals import LEFT, TAILS, Array, Columns, median_error, read
 from hardware_serving_fit import LOOP, Loop, batch_fit, serving_fit, split_fit
 
@@ -177,7 +178,7 @@ def report(data: Path) -> list[Row]:
         serving_fit(data)
         split_fit(data)
         batch_fit(data)
-        power_fit(read(data / "energy_mlenergy.csv"))
+        power_fit(data)
         training_fit(data)
     chosen: dict[str, Any] = {how: choice(LOOP[how]) for how in (ACCELERATOR, MODEL)}
     shown = [f"regret {percent(chosen[h][0])}, broken {percent(chosen[h][1])}" for h in (ACCELERATOR, MODEL)]

@@ -1,4 +1,4 @@
-"""Constants of planner/hardware/energy.py and training.py from power measurements, step speeds and whole runs."""
+"""Constants of planner/hardware/training.py from published step speeds and whole runs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,16 @@ from hardware_residuals import (
     architecture,
     interval,
     leave_one_out,
-    median_error,
     read,
     say,
     settings,
     weights,
     where,
 )
-from hardware_serving_fit import unseen_errors
 from scipy.optimize import least_squares
 
-from planner.hardware import serving_estimate, tables
+from planner.hardware import tables
 from planner.hardware.columns import numbers
-from planner.hardware.serving import step_bytes
-from planner.hardware.serving_points import ServingPoints, serving_points
 from planner.hardware.training import TrainingConstants, accelerator_hours, tokens_per_second_per_accelerator
 from planner.hardware.training_points import TrainingPoints, training_points
 
@@ -44,111 +40,6 @@ TRAINING = {
     "tensor_exposed": (0.5, 0.5, 0.05, 1.5),
     "attention_excess": (1.0, 0.7, 0.01, 6.0),
 }
-
-
-PROMPTS = (128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0)
-HOST_SECONDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)
-
-
-def task_facts(table: Columns) -> dict[str, dict[str, float]]:
-    """Prompt length and host time per request of each task, which the energy benchmark does not state: those that fit
-    its throughput best."""
-    lengths, hosts = {"other": 512.0}, {}
-    for task in sorted(set(table["task"])):
-        some = where(table, [t == task for t in table["task"]])
-        speed = np.log(numbers(some, "output_tok_s"))
-        errors = {}
-        for tokens in PROMPTS:
-            points = serving_points({**some, "isl": [str(tokens)] * len(some["task"])})
-            for host in HOST_SECONDS:
-                times = serving_estimate.serving_times(
-                    dataclasses.replace(points, host_seconds=np.full(len(points.rows), host))
-                )
-                errors[tokens, host] = median_error(np.log(times.output_tokens_per_second) - speed[points.rows])
-        lengths[task], hosts[task] = min(errors, key=errors.__getitem__)
-    return {"task_prompt_tokens": lengths, "task_host_seconds": hosts}
-
-
-def power_features(points: ServingPoints, times: serving_estimate.ServingTimes, tokens_per_second: Array) -> Array:
-    """1, log memory use, log product use: the exponents are the differences of log power at exponents 1 and 0."""
-    replica = tokens_per_second * points.cell.accelerators / points.accelerators
-    shape, cell, batch = points.shape, points.cell, times.running
-    context = points.input_tokens + 0.5 * points.output_tokens
-    memory = step_bytes(shape, cell, batch, context) * replica / batch / cell.memory_bytes_per_second
-    tokens = replica * (1.0 + points.input_tokens / points.output_tokens)
-    products = 2.0 * shape.active_parameters * tokens / (cell.accelerators * cell.peak_flops_per_second)
-    return np.stack([np.ones(len(batch)), np.log(memory), np.log(products)], axis=1)
-
-
-def ridge(features: Array, target: Array, w: Array) -> Array:
-    """Weighted least squares with all but the level shrunk towards 0."""
-    weighted = features * w[:, None]
-    penalty = np.diag([0.0] + [1.0] * (features.shape[1] - 1))
-    return np.asarray(np.linalg.solve(weighted.T @ features + penalty, weighted.T @ target))
-
-
-def power_fit(table: Columns) -> dict[str, Any]:
-    """Power as a law of what is used, and, for programs, of sequences and parameters per accelerator."""
-    points = serving_points(table)
-    times = serving_estimate.serving_times(points)
-    measured = numbers(table, "output_tok_s")[points.rows]
-    watts = numbers(table, "avg_power_w")[points.rows]
-    joules = numbers(table, "energy_j_per_token")[points.rows]
-    model, gpu = ([architecture(table[c][i]) for i in points.rows] for c in ("model", "gpu"))
-    target = np.log(watts / points.accelerators / points.cell.tdp_watts)
-    w_all = weights([a + b for a, b in zip(model, gpu)], 0.5)
-    used = power_features(points, times, measured)
-    everything = np.arange(len(watts))
-
-    def fit(i: Any) -> Array:
-        return ridge(used[i], target[i], w_all[i])
-
-    def predicted(beta: Array, i: Any) -> Array:
-        return np.minimum(used[i] @ beta, 0.0)
-
-    beta = fit(everything)
-    say("power_watts", "in sample", predicted(beta, everything) - target)
-    speed_error = np.log(times.output_tokens_per_second) - np.log(measured)
-    say("output_tokens_per_second, energy table", "constants of the other table", speed_error)
-    left: dict[str, list[Array]] = {"power_watts": [], "joules_per_token": []}
-    for how, groups in (("without its accelerator", gpu), ("without its model", model)):
-        left["power_watts"].append(leave_one_out(groups, fit, predicted)[0] - target)
-        say("power_watts", how, left["power_watts"][-1], groups)
-        levels = {g: fit(np.flatnonzero(np.array(groups) != g)) for g in sorted(set(groups))}
-
-        def joule_error(here: Any, unseen: Any, levels: Any = levels, groups: Any = groups) -> Array:
-            some, speed = serving_estimate.take(points, here), unseen.output_tokens_per_second
-            share = np.minimum(power_features(some, unseen, speed) @ levels[groups[here[0]]], 0.0)
-            drawn = np.exp(share) * some.cell.tdp_watts * some.accelerators
-            return np.asarray(np.log(drawn / speed / joules[here]))
-
-        board = unseen_errors(points, how, groups, joule_error)
-        left["joules_per_token"].append(board)
-        say("joules_per_token", how, board, groups)
-    planned = np.stack(
-        [
-            np.ones(len(watts)),
-            np.log(times.running / points.accelerators),
-            np.log(points.shape.active_parameters * 1e-9 / points.accelerators),
-            np.log(points.shape.total_parameters / points.shape.active_parameters),
-            np.log(points.cell.weight_bytes_per_parameter / 2.0),
-        ],
-        axis=1,
-    )
-    monomial = ridge(planned, target, w_all)
-    found = {
-        "serving_tdp_share": float(np.exp(monomial[0])),
-        "batch_exponent": float(monomial[1]),
-        "active_exponent": float(monomial[2]),
-        "sparsity_exponent": float(monomial[3]),
-        "width_exponent": float(monomial[4]),
-        "unsteady_factor": float(np.exp(np.median(speed_error))),
-        "use_tdp_share": float(np.exp(beta[0])),
-        "memory_use_exponent": float(beta[1]),
-        "product_use_exponent": float(beta[2]),
-    }
-    kept = {k: v for k, v in tables.calibration("energy").items() if k not in found}
-    return {"energy": found | kept, "intervals": {q: interval(*v) for q, v in left.items()}}
 
 
 def training_fit(data: Path) -> dict[str, Any]:

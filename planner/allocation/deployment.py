@@ -35,7 +35,7 @@ from planner.allocation.uncertainty import cost_estimates
 from planner.errors import InvalidInput, Violation
 from planner.hardware import ModelShape, ServingCell, hypothetical_shape, model_shape
 from planner.hardware.cells import stack
-from planner.hardware.energy import capped_power_watts
+from planner.hardware.energy import board_watts
 from planner.hardware.memory import serving_memory_fraction
 from planner.hardware.queueing import percentile_factor, replicas_needed, utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds
@@ -156,7 +156,8 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     per_hour = chips * price
     tokens_per_second = load.requests_per_second * outputs
     in_flight = np.minimum(load.requests_per_second * request_seconds / replicas, batches)
-    watts = capped_power_watts(shape, cell, np.maximum(in_flight, 1.0)) * chips
+    lengths = (np.maximum(in_flight, 1.0), inputs, outputs)
+    watts = board_watts(shape, cell, *lengths, tokens_per_second / replicas) * chips
     memory = serving_memory_fraction(shape, cell, batches, inputs + outputs)
     largest = problem.hardware.max_accelerator_count or assumed("serving", "max_accelerator_count")
     metrics: dict[str, Any] = {

@@ -1,63 +1,71 @@
 """Power and energy of serving and training.
 
-Boards seldom draw their TDP: measured text serving draws 0.46-0.97 of it. Serving power is TDP times a
-monomial of the sequences and active parameters per accelerator, of sparsity and of the weight format
-(fitted on the ML.ENERGY benchmark, Chung et al. 2025, 2505.06371) in programs, and a power law of how much of the
-memory speed and of the product peak is used where a throughput is known or estimated (`utilised_power_watts`); a
-monomial times a time posynomial is an
-energy posynomial. A minimum is not log-log convex, so the cap by TDP applies to numbers only
-(`capped_power_watts`). Node and facility overhead: MLPerf training v4.1/v5.0 node power; PUE: Luccioni et
-al. 2022 (2211.02001) on why it matters.
+What a board draws is what keeps it awake, plus so many joules for every byte that it reads and for every product that
+it makes; near its limit it slows its clock, and power saturates at TDP. The law is linear in what is done, so that
+energy per token is a posynomial of batch, lengths and parameters; the limit is applied to numbers only, and what the
+posynomial says is then an upper bound. Joules per byte hardly differ between generations of stacked memory, joules
+per product fall with peak over TDP; both, and the floor, are fitted on boards of three generations (ML.ENERGY, Chung
+et al. 2025, 2505.06371; LLM-Inference-Bench; Splitwise, Patel et al. 2024, 2311.18677). Mixtures of experts make more
+products than count, padding small groups of tokens. Node overhead: MLPerf training v4.1/v5.0 node power; PUE: Luccioni
+et al. 2022 (2211.02001) on why it matters.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
-
-import numpy as np
 
 from planner.hardware.cells import ServingCell
 from planner.hardware.serving import ServingConstants, seconds_per_output_token, step_bytes
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import calibration
 
-
-def serving_power_watts(shape: ModelShape, cell: ServingCell, batch: Any) -> Any:
-    """Mean board power of one accelerator while it serves (watts, not capped): a monomial of batch and
-    parameters."""
-    c = calibration("energy")
-    share = c["serving_tdp_share"] * (batch / cell.accelerators) ** c["batch_exponent"]
-    share = share * (shape.active_parameters * 1e-9 / cell.accelerators) ** c["active_exponent"]
-    share = share * (shape.total_parameters / shape.active_parameters) ** c["sparsity_exponent"]
-    return cell.tdp_watts * share * (cell.weight_bytes_per_parameter / 2.0) ** c["width_exponent"]
+JOULES_PER_KWH = 3.6e6
 
 
-def utilised_power_watts(
+@dataclass(frozen=True)
+class EnergyConstants:
+    """Fitted constants (`calibration.toml`, section `energy`).
+
+    idle_tdp_share: of TDP, drawn by a board that is awake and waits; joules_per_byte: of device memory;
+    product_tdp_share: of TDP, what products at the whole 16-bit peak would draw on top (above 1: no board can);
+    moe_product_excess: products of expert layers over those that count, minus 1; cap_exponent: how sharply power bends
+    towards TDP.
+    """
+
+    idle_tdp_share: float
+    joules_per_byte: float
+    product_tdp_share: float
+    moe_product_excess: float
+    cap_exponent: float
+
+
+@cache
+def energy_constants() -> EnergyConstants:
+    """The shipped constants."""
+    values = calibration("energy")
+    return EnergyConstants(**{f.name: float(values[f.name]) for f in fields(EnergyConstants)})
+
+
+def used_joules_per_output_token(
     shape: ModelShape,
     cell: ServingCell,
     batch: Any,
     input_tokens: Any,
     output_tokens: Any,
-    replica_tokens_per_second: Any,
+    experts_read: Any = None,
+    constants: EnergyConstants | None = None,
 ) -> Any:
-    """Mean board power of one accelerator at a known throughput (watts, at most TDP; numbers only).
+    """Joules of a replica's memory reads and products per output token, its share of the prompt included.
 
-    TDP x share x (memory use)^a x (product use)^b, use = achieved over peak bytes/s and FLOP/s: what an accelerator
-    draws follows from what it does, whichever model makes it do so. Throughput is in output tokens of the replica.
+    A posynomial of batch, lengths and parameters if `experts_read` is given (see `serving.distinct_experts`).
     """
-    c = calibration("energy")
-    step = batch / replica_tokens_per_second
-    memory = step_bytes(shape, cell, batch, input_tokens + 0.5 * output_tokens) / (step * cell.memory_bytes_per_second)
-    tokens = replica_tokens_per_second * (1.0 + input_tokens / output_tokens)
-    products = 2.0 * shape.active_parameters * tokens / (cell.accelerators * cell.peak_flops_per_second)
-    share = c["use_tdp_share"] * memory ** c["memory_use_exponent"] * products ** c["product_use_exponent"]
-    return cell.tdp_watts * np.clip(share, c["idle_tdp_share"], 1.0)
-
-
-def capped_power_watts(shape: ModelShape, cell: ServingCell, batch: Any) -> Any:
-    """`serving_power_watts` between the idle floor and TDP (numbers only)."""
-    floor = calibration("energy")["idle_tdp_share"] * cell.tdp_watts
-    return np.clip(serving_power_watts(shape, cell, batch), floor, cell.tdp_watts)
+    c = constants or energy_constants()
+    read = step_bytes(shape, cell, batch, input_tokens + 0.5 * output_tokens, experts_read) * cell.accelerators / batch
+    padded = 1.0 + c.moe_product_excess * (shape.moe_layers / shape.layers)
+    products = 2.0 * shape.active_parameters * (1.0 + input_tokens / output_tokens) * padded
+    return c.joules_per_byte * read + (c.product_tdp_share * cell.tdp_watts / cell.bf16_flops_per_second) * products
 
 
 def joules_per_output_token(
@@ -72,14 +80,37 @@ def joules_per_output_token(
     node_overhead: float = 1.0,
     pue: float = 1.0,
 ) -> Any:
-    """Joules per output token of a loaded replica: board power x accelerators x time per token.
+    """Joules per output token of a loaded replica: time awake plus reads and products; a posynomial.
 
-    Times `unsteady_factor`: benchmarks spend some of their energy while the batch is not full.
-    `node_overhead` (CPU, fans, conversion) and `pue` (site) are 1 for board energy as ML.ENERGY measures it.
+    An upper bound near TDP, where boards slow down (see `board_watts` for numbers). `node_overhead` (CPU, fans,
+    conversion) and `pue` (site) are 1 for board energy as ML.ENERGY measures it.
     """
-    power = serving_power_watts(shape, cell, batch) * cell.accelerators
-    each = seconds_per_output_token(shape, cell, batch, input_tokens, output_tokens, experts_read, constants)
-    return power * each * (calibration("energy")["unsteady_factor"] * node_overhead * pue)
+    args = (shape, cell, batch, input_tokens, output_tokens, experts_read)
+    awake = energy_constants().idle_tdp_share * cell.tdp_watts * cell.accelerators
+    each = awake * seconds_per_output_token(*args, constants) + used_joules_per_output_token(*args)
+    return each * (node_overhead * pue)
+
+
+def board_watts(
+    shape: ModelShape,
+    cell: ServingCell,
+    batch: Any,
+    input_tokens: Any,
+    output_tokens: Any,
+    replica_tokens_per_second: Any,
+    constants: EnergyConstants | None = None,
+) -> Any:
+    """Mean power of one accelerator of a replica that makes so many output tokens per second (numbers only)."""
+    c = constants or energy_constants()
+    used = used_joules_per_output_token(shape, cell, batch, input_tokens, output_tokens, constants=c)
+    drawn = c.idle_tdp_share + used * replica_tokens_per_second / (cell.accelerators * cell.tdp_watts)
+    return cell.tdp_watts * tdp_share(drawn, c)
+
+
+def tdp_share(drawn: Any, constants: EnergyConstants | None = None) -> Any:
+    """Share of TDP of a board whose work would draw `drawn` times TDP: u / (1 + u^k)^(1/k), below both u and 1."""
+    k = (constants or energy_constants()).cap_exponent
+    return drawn / (1.0 + drawn**k) ** (1.0 / k)
 
 
 def training_power_watts(tdp_watts: Any, *, node_overhead: float | None = None, pue: float | None = None) -> Any:

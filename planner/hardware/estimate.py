@@ -15,7 +15,7 @@ import numpy as np
 
 from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers
-from planner.hardware.energy import utilised_power_watts
+from planner.hardware.energy import board_watts
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.serving_estimate import ServingTimes, serving_times
 from planner.hardware.serving_points import ServingPoints, serving_points
@@ -77,7 +77,7 @@ def serving_watts(points: ServingPoints, times: ServingTimes, tokens_per_second:
     """Board power of all accelerators of each configuration at that throughput, between idle and TDP."""
     replica = tokens_per_second * (points.cell.accelerators / points.accelerators)
     lengths = (points.input_tokens, points.output_tokens)
-    each = utilised_power_watts(points.shape, points.cell, times.running, *lengths, replica)
+    each = board_watts(points.shape, points.cell, times.running, *lengths, replica)
     watts: Floats = each * points.accelerators
     return watts
 

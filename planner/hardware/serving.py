@@ -74,6 +74,13 @@ def distinct_experts(shape: ModelShape, tokens: Any, constants: ServingConstants
     return shape.expert_count * (1.0 - missed)
 
 
+def _experts_read(shape: ModelShape, batch: Any, stated: Any, c: ServingConstants) -> Any:
+    """The stated number per layer; else the expected distinct ones of a batch, none in dense models."""
+    if stated is not None:
+        return stated
+    return distinct_experts(shape, batch, c) if np.any(np.asarray(shape.expert_count) > 1) else 0.0
+
+
 def _reads(shape: ModelShape, cell: ServingCell, experts_read: Any, c: ServingConstants) -> Any:
     """Seconds to stream the weights of one step on one rank."""
     width = cell.weight_bytes_per_parameter
@@ -85,11 +92,13 @@ def _reads(shape: ModelShape, cell: ServingCell, experts_read: Any, c: ServingCo
     return (body * (width / narrow) + head) / (c.memory_efficiency * cell.memory_bytes_per_second)
 
 
-def step_bytes(shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any) -> Any:
-    """Bytes that one rank reads in a decode step: weights, experts that the batch touches, cache (numbers only)."""
+def step_bytes(shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any, experts_read: Any = None) -> Any:
+    """Bytes that one rank reads in a decode step: weights, experts that the batch touches, cache (numbers only unless
+    `experts_read` is given)."""
     width = cell.weight_bytes_per_parameter
+    touched = _experts_read(shape, batch, experts_read, serving_constants())
     head = shape.head_parameters * np.maximum(width, 2.0)
-    experts = shape.moe_layers * shape.parameters_per_expert * distinct_experts(shape, batch) * width
+    experts = shape.moe_layers * shape.parameters_per_expert * touched * width
     weights = (shape.dense_parameters * width + head) / cell.tensor_parallel + experts / cell.ranks
     return weights + kv_bytes_per_accelerator(shape, cell, batch, context_tokens)
 
@@ -127,8 +136,7 @@ def decode_seconds(
     stage reads its weights for each part of the batch.
     """
     c = constants or serving_constants()
-    if experts_read is None:
-        experts_read = distinct_experts(shape, batch, c) if np.any(np.asarray(shape.expert_count) > 1) else 0.0
+    experts_read = _experts_read(shape, batch, experts_read, c)
     cache_bytes = kv_bytes_per_accelerator(shape, cell, batch, context_tokens)
     efficiency = c.flop_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
     step = (
