@@ -126,7 +126,8 @@ def _groups(residual: Array, seen: Observations) -> tuple[GroupResidual, ...]:
 def _condition(jacobian: Array) -> float:
     scaled = jacobian / np.maximum(np.sqrt((jacobian**2).sum(axis=1, keepdims=True)), 1e-300)
     singular = np.linalg.svd(scaled, compute_uv=False)
-    return float(singular[0] / max(singular[-1], 1e-300)) ** 2
+    with np.errstate(over="ignore"):  # infinite where a coefficient has no influence at all
+        return float(np.square(singular[0] / max(singular[-1], 1e-300)))
 
 
 def _correlations(problem: Problem, draws: Array | None, strongest: int = 10) -> dict[str, float]:

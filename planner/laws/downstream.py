@@ -1,8 +1,7 @@
-"""From loss to tasks: Err = ε - k e^{-γL}, the second stage of a two-stage law, and a sparse auto-encoder's loss.
+"""From loss to tasks: Err = ε - k e^{-γL}, the second stage of a two-stage law.
 
 Gadre et al. 2024 (2403.08540): average top-1 error over many tasks as a function of the loss on text; monotone, so a
-target error is a bound on the loss. Gao et al. 2024 (2406.04093): loss of a sparse auto-encoder in its latents and
-active latents.
+target error is a bound on the loss.
 """
 
 from __future__ import annotations
@@ -43,35 +42,3 @@ class DownstreamError(Form):
         """eps - k exp(-gamma L); L = reached_loss. Error."""
         (loss,) = self.read(variables)
         return self.eps - self.k * np.exp(-1.0 * self.gamma * loss)
-
-
-@dataclass(frozen=True)
-class AutoEncoder(Form):
-    """Normalised loss of a sparse auto-encoder with n latents, k of them active."""
-
-    a: Coef
-    b_k: Coef
-    b_n: Coef
-    g: Coef
-    z: Coef
-    e: Coef
-
-    form_name: ClassVar[str] = "sparse-autoencoder"
-    variables: ClassVar[tuple[str, ...]] = ("latent_count", "active_latent_count")
-    enumerated: ClassVar[tuple[str, ...]] = ("active_latent_count",)
-    citation: ClassVar[str] = "Gao et al. 2024, Scaling and evaluating sparse autoencoders, arXiv 2406.04093"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.ENUMERATED
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        Coefficient("a", -20.0, 20.0, (-2.0, 2.0)),
-        Coefficient("b_k", -5.0, 5.0, (-0.2, 0.5)),
-        Coefficient("b_n", -5.0, 5.0, (-0.3, 0.1)),
-        Coefficient("g", -1.0, 1.0, (-0.05, 0.02)),
-        Coefficient("z", -20.0, 20.0, (-3.0, 0.0)),
-        Coefficient("e", -5.0, 5.0, (-0.3, 0.0)),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """exp(a + b_k ln k + g ln k ln n + b_n ln n) + exp(z + e ln k); n = latent_count, k = active_latent_count."""
-        n, k = self.read(variables)
-        log_k = np.log(k)
-        return np.exp(self.a + self.b_k * log_k) * n ** (self.b_n + self.g * log_k) + np.exp(self.z + self.e * log_k)

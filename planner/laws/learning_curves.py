@@ -1,8 +1,8 @@
-"""Learning curves in one variable that bend: the estimators M1 to M4, shifted and rectified powers.
+"""Learning curves in one variable: the estimators M1 to M4, in order of what they can bend to.
 
-Alabdulmohsin et al. 2022 (2209.06640): M1 b x^c, M2 e + b x^c, M3 b (1/x + g)^-c, M4 (y - e)/(e0 - y)^a = b x^c. Zhai
-et al. 2021 (2106.04560): a (x + d)^-b + c. Lin et al. 2024 (2402.02314): B/(D_l + D^β) + E. Which of them holds is
-decided by extrapolation, not by the fit. `scale` is whatever grows along the curve: examples, steps, compute.
+Alabdulmohsin et al. 2022 (2209.06640): M1 b x^c, M2 e + b x^c, M3 b (1/x + g)^-c, M4 (y - e)/(e0 - y)^a = b x^c. Which
+of them holds is decided by extrapolation, not by the fit. `scale` is whatever grows along the curve: examples, steps,
+compute.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from planner.laws.form import Coef, Coefficient, Form, OptimisationClass, exponent, scale
 
 ESTIMATORS = "Alabdulmohsin et al. 2022, Revisiting Neural Scaling Laws in Language and Vision, arXiv 2209.06640"
+
+
 STEEP = 300.0  # logits beyond which a logistic function has saturated in double precision
 
 
@@ -144,55 +146,3 @@ def _root(level: Any, a: Any) -> Any:
         slope = np.maximum(_logistic(-u) + a * _logistic(u), 1e-300)
         u = np.clip(u - (a * np.logaddexp(0.0, u) - np.logaddexp(0.0, -u) - level) / slope, -STEEP, STEEP)
     return u
-
-
-@dataclass(frozen=True)
-class ShiftedPower(Form):
-    """A power law that saturates at both ends."""
-
-    a: Coef
-    b: Coef
-    c: Coef
-    d: Coef
-
-    form_name: ClassVar[str] = "shifted-power"
-    variables: ClassVar[tuple[str, ...]] = ("scale",)
-    citation: ClassVar[str] = "Zhai et al. 2021, Scaling Vision Transformers, arXiv 2106.04560"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("a", "of the error × scale^b", (0.01, 1e4)),
-        exponent("b", (0.05, 1.5)),
-        scale("c", "of the error", (1e-3, 3.0)),
-        scale("d", "of the scale", (1e-3, 1e5), linear=False),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """a (x + d)^-b + c; x = scale."""
-        (x,) = self.read(variables)
-        return self.a * (x + self.d) ** -self.b + self.c
-
-
-@dataclass(frozen=True)
-class Rectified(Form):
-    """Fine-tuning loss with a pre-power phase: what pre-training already learned counts as data."""
-
-    E: Coef
-    B: Coef
-    D_l: Coef
-    beta: Coef
-
-    form_name: ClassVar[str] = "rectified"
-    variables: ClassVar[tuple[str, ...]] = ("finetuning_token_count",)
-    citation: ClassVar[str] = "Lin et al. 2024, Selecting LLM to Fine-tune via Rectified Scaling Law, arXiv 2402.02314"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("E", "nats/token", (0.01, 5.0)),
-        scale("B", "nats/token × tokens^beta", (1.0, 1e6)),
-        scale("D_l", "tokens^beta", (1.0, 1e6), linear=False),
-        exponent("beta", (0.1, 1.5)),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """B / (D_l + D^beta) + E; D = finetuning_token_count."""
-        (d,) = self.read(variables)
-        return self.B / (self.D_l + d**self.beta) + self.E

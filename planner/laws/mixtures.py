@@ -1,8 +1,7 @@
-"""Data mixtures: the loss on one domain as a function of the shares of all, and of one share with size and tokens.
+"""Data mixtures: L_i(r) = c_i + k_i exp(Σ_j t_ij r_j), the loss on one domain in the shares of all.
 
-Ye et al. 2024 (2403.16952): L_i(r) = c_i + k_i exp(Σ_j t_ij r_j). Shares add up to one, so k is part of the t_j here.
-Convex in the shares (a convex program over the simplex), no geometric program. Que et al. 2024 (2406.01375, D-CPT):
-N, D and the share r of one domain; a posynomial in N and D for each r, so shares are enumerated.
+Ye et al. 2024 (2403.16952). Shares add up to one, so k is part of the t_j here. Convex in the shares (a convex program
+over the simplex), no geometric program. One fit per domain; sizes and tokens enter by fitting each and extrapolating.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from planner.laws.form import Coef, Coefficient, Form, OptimisationClass, exponent, scale
+from planner.laws.form import Coefficient, Form, OptimisationClass, scale
 
 FEWEST_DOMAINS, MOST_DOMAINS = 2, 64
 
@@ -56,41 +55,3 @@ def mixture(domain_count: int) -> type[Mixture]:
         },
     )
     return cast(type[Mixture], made)
-
-
-@dataclass(frozen=True)
-class DomainShare(Form):
-    """Loss on a domain in parameters, tokens and the share of that domain (general loss: use the other share)."""
-
-    E: Coef
-    A: Coef
-    B: Coef
-    C: Coef
-    alpha: Coef
-    beta: Coef
-    eta: Coef
-    gamma: Coef
-    eps: Coef
-
-    form_name: ClassVar[str] = "domain-share"
-    variables: ClassVar[tuple[str, ...]] = ("parameter_count", "token_count", "domain_share")
-    enumerated: ClassVar[tuple[str, ...]] = ("domain_share",)
-    citation: ClassVar[str] = "Que et al. 2024, D-CPT Law: Domain-specific Continual Pre-Training, arXiv 2406.01375"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.ENUMERATED
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("E", "nats/token", (0.1, 10.0)),
-        scale("A", "nats/token × parameters^alpha"),
-        scale("B", "nats/token × tokens^beta", (1.0, 1e8)),
-        scale("C", "nats/token", (1e-3, 10.0)),
-        exponent("alpha", (0.05, 0.9)),
-        exponent("beta", (0.05, 0.9)),
-        exponent("eta", (-0.5, 1.5)),
-        exponent("gamma", (0.05, 2.0)),
-        scale("eps", "share", (0.01, 0.5), linear=False),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """E + A N^-alpha + B r^eta D^-beta + C (r + eps)^-gamma; r = domain_share."""
-        n, d, share = self.read(variables)
-        data = self.B * share**self.eta * d**-self.beta
-        return self.E + self.A * n**-self.alpha + data + self.C * (share + self.eps) ** -self.gamma

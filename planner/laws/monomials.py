@@ -89,26 +89,3 @@ class MonomialOfParametersAndTokens(Form):
         """k N^s D^t; N = parameter_count, D = token_count."""
         n, d = self.read(variables)
         return self.k * n**self.s * d**self.t
-
-
-@dataclass(frozen=True)
-class BatchTradeOff(Form):
-    """Steps needed at a batch size: twice the least number at the critical batch."""
-
-    S_min: Coef
-    B_crit: Coef
-
-    form_name: ClassVar[str] = "batch-trade-off"
-    variables: ClassVar[tuple[str, ...]] = ("batch_token_count",)
-    citation: ClassVar[str] = "McCandlish et al. 2018, An Empirical Model of Large-Batch Training, arXiv 1812.06162"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
-    observed: ClassVar[str] = "metric"
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("S_min", "steps", (1e2, 1e6), linear=False),
-        scale("B_crit", "tokens", (1e4, 1e8), linear=False),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """S_min (1 + B_crit / B); B = batch_token_count."""
-        (batch,) = self.read(variables)
-        return self.S_min * (1.0 + self.B_crit / batch)

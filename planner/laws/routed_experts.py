@@ -1,8 +1,7 @@
-"""Routed models before data was modelled with them: monomials in N whose exponent depends on the number of experts.
+"""Routed models at a fixed number of tokens: log10 L = a log10 N + b log10 Ê + c log10 N log10 Ê + d.
 
-Clark et al. 2022 (2202.01169) at a fixed number of tokens, log10 L = a log10 N + b log10 Ê + c log10 N log10 Ê + d,
-and Yun et al. 2024 (2404.02852) with tokens, log L = log(a N^-α + b E^-β + c D^-γ + f) + d log N log E. Bilinear in
-logarithms and hence not convex jointly; for each number of experts a monomial, or a posynomial times one.
+Clark et al. 2022 (2202.01169), Ê a saturated number of experts. Bilinear in logarithms and hence not convex jointly;
+for each number of experts a monomial in N.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from planner.laws.form import Coef, Coefficient, Form, OptimisationClass, exponent, scale
+from planner.laws.form import Coef, Coefficient, Form, OptimisationClass
 from planner.laws.joint_moe import saturated_experts
 
 
@@ -54,39 +53,3 @@ class RoutedExperts(Form):
         n, experts = self.read(variables)
         log_experts = np.log(self.effective_expert_count(experts)) * (1.0 / np.log(10.0))
         return 10.0 ** (self.d + self.b * log_experts) * n ** (self.a + self.c * log_experts)
-
-
-@dataclass(frozen=True)
-class RoutedWithData(Form):
-    """Loss of routed models in parameters, tokens and experts."""
-
-    a: Coef
-    b: Coef
-    c: Coef
-    f: Coef
-    alpha: Coef
-    beta: Coef
-    gamma: Coef
-    d: Coef
-
-    form_name: ClassVar[str] = "routed-with-data"
-    variables: ClassVar[tuple[str, ...]] = ("parameter_count", "token_count", "expert_count")
-    enumerated: ClassVar[tuple[str, ...]] = ("expert_count",)
-    citation: ClassVar[str] = "Yun et al. 2024, Toward Inference-optimal Mixture-of-Expert LLMs, arXiv 2404.02852"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.ENUMERATED
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("a", "nats/token × parameters^alpha"),
-        scale("b", "nats/token × experts^beta", (0.01, 10.0)),
-        scale("c", "nats/token × tokens^gamma", (1.0, 1e8)),
-        scale("f", "nats/token", (0.1, 10.0)),
-        exponent("alpha", (0.1, 0.7)),
-        exponent("beta", (0.1, 1.5)),
-        exponent("gamma", (0.1, 0.7)),
-        Coefficient("d", -0.2, 0.2, (-0.005, 0.005)),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """(a N^-alpha + b E^-beta + c D^-gamma + f) N^(d ln E); N = parameter_count, E = expert_count."""
-        n, tokens, experts = self.read(variables)
-        inner = self.a * n**-self.alpha + self.b * experts**-self.beta + self.c * tokens**-self.gamma + self.f
-        return inner * n ** (self.d * np.log(experts))

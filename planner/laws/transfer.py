@@ -1,8 +1,8 @@
-"""Transfer and fine-tuning: what pre-training is worth in fine-tuning data.
+"""Transfer: pre-training is worth D_T = k D_F^a N^b of fine-tuning data.
 
-Hernandez et al. 2021 (2102.01293): pre-training transfers D_T = k D_F^a N^b; few data (D_T ≫ D_F) give a posynomial
-to a power. Zhang et al. 2024 (2402.17193): L = A X^-α D_f^-β + E, X model size, pre-training data or tunable
-parameters, one set of coefficients per method; two methods cross where their laws do.
+Hernandez et al. 2021 (2102.01293). Where few data are fine-tuned on (D_T ≫ D_F) the loss is a posynomial to a power;
+else D_F + D_T stands in a denominator, and with D_F given N is searched. Beyond some 10 % of the data that a model of
+its size deserves, small pre-trained models end up worse than fresh ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 from planner.laws.form import Coef, Coefficient, Form, OptimisationClass, exponent, scale
 
 HERNANDEZ = "Hernandez et al. 2021, Scaling Laws for Transfer, arXiv 2102.01293"
+
+
 KAPLAN_PART: tuple[Coefficient, ...] = (
     Coefficient("N_c", 1e2, 1e40, (1e8, 1e18), "parameters", logarithmic=True),
     Coefficient("D_c", 1e-10, 1e40, (1e2, 1e14), "data", logarithmic=True),
@@ -108,56 +110,3 @@ class Transfer(Form):
         n, d = self.read(variables)
         model = (self.N_c / n) ** (self.alpha_N / self.alpha_D)
         return (model + self.D_c / self.effective_data(n, d)) ** self.alpha_D
-
-
-@dataclass(frozen=True)
-class FineTuning(Form):
-    """A X^-alpha D_f^-beta + E in the X that a subclass names."""
-
-    E: Coef
-    A: Coef
-    alpha: Coef
-    beta: Coef
-
-    citation: ClassVar[str] = "Zhang et al. 2024, When Scaling Meets LLM Finetuning, arXiv 2402.17193"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.POSYNOMIAL
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("E", "of the loss", (0.01, 5.0)),
-        scale("A", "of the loss × X^alpha × tokens^beta", (0.1, 1e6)),
-        exponent("alpha", (-0.05, 0.9)),
-        exponent("beta", (0.01, 0.6)),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """A X^-alpha D^-beta + E; D = finetuning_token_count, X = the other variable."""
-        x, d = self.read(variables)
-        return self.A * x**-self.alpha * d**-self.beta + self.E
-
-    def crossover(self, other: FineTuning, x: Any) -> Any:
-        """Fine-tuning tokens at which the reducible losses of two methods are equal: H X^gamma (Table 5)."""
-        gap = 1.0 / (self.beta - other.beta)
-        return (self.A / other.A) ** gap * x ** ((other.alpha - self.alpha) * gap)
-
-
-@dataclass(frozen=True)
-class FineTuningBySize(FineTuning):
-    """X = model size."""
-
-    form_name: ClassVar[str] = "fine-tuning"
-    variables: ClassVar[tuple[str, ...]] = ("parameter_count", "finetuning_token_count")
-
-
-@dataclass(frozen=True)
-class FineTuningByPretraining(FineTuning):
-    """X = pre-training tokens."""
-
-    form_name: ClassVar[str] = "fine-tuning-by-pretraining"
-    variables: ClassVar[tuple[str, ...]] = ("token_count", "finetuning_token_count")
-
-
-@dataclass(frozen=True)
-class FineTuningByTunable(FineTuning):
-    """X = parameters that may change."""
-
-    form_name: ClassVar[str] = "fine-tuning-by-tunable"
-    variables: ClassVar[tuple[str, ...]] = ("tunable_parameter_count", "finetuning_token_count")

@@ -1,9 +1,8 @@
-"""Pruning: iterative magnitude pruning with its depth-width-density invariant, and training again after pruning.
+"""Iterative magnitude pruning: ε = ε_np [(m² + p² r²)/(m² + p²)]^{g/2} in an invariant m of the architecture.
 
-Rosenfeld et al. 2021 (2006.10621): ε = ε_np [(m² + p² r²)/(m² + p²)]^{g/2}, r = (ε_up/ε_np)^{1/g}, in the invariant m
-= depth^φ width^ψ density. Falling in m, so the density that reaches an error is in closed form; the best small
-network is a large one pruned past its plateau. Chen et al. 2024 (2411.10272, P2): loss after pruning and D tokens of
-more training.
+Rosenfeld et al. 2021 (2006.10621), r = (ε_up/ε_np)^{1/g} and m = depth^φ width^ψ density: networks of the same m err
+alike. Falling in m, so the density that reaches an error is in closed form. The best small network is a large one
+pruned past its plateau; unstructured sparsity rarely gains time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from planner.laws.form import Array, Coef, Coefficient, Form, OptimisationClass, exponent, scale
+from planner.laws.form import Array, Coef, Coefficient, Form, OptimisationClass
 
 
 @dataclass(frozen=True)
@@ -69,38 +68,3 @@ class MagnitudePruning(Form):
         """
         dense_error, depth, width, density = self.read(variables)
         return self.error_at(dense_error, self.invariant(depth, width, density))
-
-
-@dataclass(frozen=True)
-class TrainedAfterPruning(Form):
-    """Loss of a pruned model after D more tokens. The sign of gamma is free: loss rises with the pruning rate."""
-
-    N_C: Coef
-    D_C: Coef
-    E: Coef
-    alpha: Coef
-    beta: Coef
-    gamma: Coef
-    delta: Coef
-
-    form_name: ClassVar[str] = "trained-after-pruning"
-    variables: ClassVar[tuple[str, ...]] = ("dense_loss", "pruning_rate", "parameter_count", "token_count")
-    citation: ClassVar[str] = (
-        "Chen et al. 2024, P2 Law: Scaling Law for Post-Training After Model Pruning, arXiv 2411.10272"
-    )
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.POSYNOMIAL
-    coefficients: ClassVar[tuple[Coefficient, ...]] = (
-        scale("N_C", "nats/token × parameters^(alpha+delta)", (0.1, 1e6)),
-        scale("D_C", "nats/token × parameters^delta × tokens^beta", (0.1, 1e6)),
-        scale("E", "nats/token × parameters^delta", (1e-3, 10.0)),
-        exponent("alpha", (0.05, 0.8)),
-        exponent("beta", (0.05, 0.8)),
-        exponent("gamma", (-2.0, 2.0)),
-        exponent("delta", (-0.2, 0.5)),
-    )
-
-    def loss(self, **variables: Any) -> Any:
-        """L0 + rho^-gamma N^-delta (N_C N^-alpha + D_C D^-beta + E); L0 = dense_loss, rho = pruning_rate."""
-        dense_loss, rate, n, d = self.read(variables)
-        inner = self.N_C * n**-self.alpha + self.D_C * d**-self.beta + self.E
-        return dense_loss + inner * (rate**-self.gamma * n**-self.delta)
