@@ -15,7 +15,7 @@ What is not log-log convex (a difference, a posynomial in a denominator) raises 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -143,6 +143,20 @@ def variable(name: str) -> Posynomial:
 def constant(value: Number) -> Posynomial:
     """A positive constant (or one per cell)."""
     return Posynomial((Term(value),))
+
+
+def stacked(cells: Sequence[Posynomial]) -> Posynomial:
+    """Posynomials that differ in numbers only as one, with arrays over them; outer powers are left out.
+
+    Without its power a posynomial is least where it was; limits on it have to be taken to the inverse power.
+    """
+    terms = []
+    for k, term in enumerate(cells[0].terms):
+        coefficients = np.array([float(c.terms[k].coefficient) for c in cells])
+        names = term.exponents
+        exponents = {n: np.array([float(c.terms[k].exponents[n]) for c in cells]) for n in names}
+        terms.append(Term(coefficients, exponents))
+    return Posynomial(tuple(terms))
 
 
 def _lift(value: Posynomial | Number) -> Posynomial:

@@ -3,6 +3,7 @@
 from planner.allocation.deployment import plan_deployment
 from planner.allocation.explain import explain
 from planner.allocation.front import compute_front
+from planner.allocation.lawvariables import LawVariable
 from planner.allocation.lifecycle import plan_lifecycle
 from planner.allocation.plan import Decision, Estimate, Front, Kind, Outcome, Plan
 from planner.allocation.problem import (
@@ -23,6 +24,7 @@ __all__ = [
     "FrontProblem",
     "HardwareChoice",
     "Kind",
+    "LawVariable",
     "LifecycleProblem",
     "Outcome",
     "Plan",

@@ -171,9 +171,12 @@ def _formats(chip: Any, wanted: tuple[str, ...], usual: list[str], named: bool, 
 
 @dataclass(frozen=True)
 class Product:
-    """Cells = law variants × training layouts × serving layouts (each possibly a single empty part)."""
+    """Cells = law variants × training layouts × serving layouts (each possibly a single empty part).
 
-    experts: tuple[int, ...]
+    `experts` is the number of experts a layer of each law variant.
+    """
+
+    experts: tuple[float, ...]
     training: tuple[TrainingLayout, ...] = ()
     serving: tuple[ServingLayout, ...] = ()
 
@@ -186,22 +189,28 @@ class Product:
         return math.prod(self.shape)
 
     def parts(self, cell: int) -> tuple[int, TrainingLayout | None, ServingLayout | None]:
-        """Expert count, training layout and serving layout of a cell."""
-        e, t, s = np.unravel_index(cell, self.shape)
+        """Law variant, training layout and serving layout of a cell."""
+        variant, t, s = np.unravel_index(cell, self.shape)
         return (
-            self.experts[int(e)],
+            int(variant),
             self.training[int(t)] if self.training else None,
             self.serving[int(s)] if self.serving else None,
         )
 
     @cached_property
     def choices(self) -> NDArray[np.intp]:
-        """A number per cell, the same for cells that differ only in how the model is cut (experts, chips, formats)."""
+        """A number per cell, the same for cells that differ only in how the model is cut (variants, chips, formats)."""
         training = [(y.accelerator, y.precision) for y in self.training] or [("", "")]
         serving = [(y.cell.accelerator, y.cell.precision) for y in self.serving] or [("", "")]
         known: dict[Any, int] = {}
-        numbers = [known.setdefault((e, t, s), len(known)) for e in self.experts for t in training for s in serving]
+        variants = range(len(self.experts))
+        numbers = [known.setdefault((v, t, s), len(known)) for v in variants for t in training for s in serving]
         return np.array(numbers, dtype=np.intp)
+
+    @cached_property
+    def variants(self) -> NDArray[np.intp]:
+        """The law variant of each cell."""
+        return self.spread(np.arange(len(self.experts)), 0).astype(np.intp)
 
     def spread(self, values: Any, axis: int) -> Array:
         """Values along one part (0 law, 1 training, 2 serving) as an array over the cells."""

@@ -35,7 +35,10 @@ FEASIBLE = 1e-6
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision in one cell, with the relaxed optimum that its multipliers and bound come from."""
+    """A decision in one cell, with the relaxed optimum that its multipliers and bound come from.
+
+    `searched`: proven for one value of a variable that was searched only.
+    """
 
     model: Model
     cell: int
@@ -47,6 +50,7 @@ class Decided:
     runners_up: tuple[CellSolution, ...]
     ranked_by: str
     solve_count: int
+    searched: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def decide(
     """The best decision for a model (made anew for each tightening of its tangents)."""
     keep = 1 + alternative_count
     first = make(None)
+    if not first.variables:
+        return _nothing_open(first, objective, limits)
     open_ended = bool(first.product.training) and objective not in COSTS
     model, result, solves = _tightened(first, make, objective, limits, 1 if open_ended else keep)
     if not result.best:
@@ -88,6 +94,25 @@ def decide(
     metrics = model.evaluate(cell, values)
     certificate = _certificate(model, cell, metrics, objective, limits, result.lower_bound, result.cell_count)
     return Decided(model, cell, values, metrics, certificate, relaxed, program, ranked[1:], ranked_by, solves + extra)
+
+
+def _nothing_open(model: Model, objective: str, limits: Mapping[str, float]) -> Decided | Refused:
+    """The best of the cells where these are all there is to decide: every metric of every cell is a number."""
+    program = model.program(objective, limits)
+    blocks = np.array([np.exp(program.log_coefficients[:, program.rows(i)]).sum(1) for i in range(len(program.blocks))])
+    met = np.all(blocks[1:] <= 1.0 + FEASIBLE, axis=0)
+    if not met.any():
+        broken = int(np.argmin(blocks[1:].max(axis=0)))
+        shares = {name: 1.0 for name, b in zip(program.blocks[1:], blocks[1:, broken], strict=True) if b > 1.0}
+        return Refused(model, Obstacle(math.log(blocks[1:, broken].max()), shares), 0)
+    values = np.array([model.evaluate(cell, {})[objective] for cell in range(program.cells)])
+    order = values if not (objective == "loss" and model.loss.law.form.larger_is_better) else -values
+    cell = int(np.argmin(np.where(met, order, np.inf)))
+    metrics = model.evaluate(cell, {})
+    proof = Certificate(0.0, True, f"nothing is left to decide but {program.cells} combinations", *[values[cell]] * 2)
+    none = np.zeros(0)
+    relaxed = CellSolution(cell, none, np.zeros(len(program.block_of)), 0.0, 0.0, 0.0)
+    return Decided(model, cell, {}, metrics, proof, relaxed, program, (), objective, 0)
 
 
 def _whole(
@@ -119,13 +144,14 @@ def _tightened(
         form = model.loss.law.form
         assert isinstance(form, DataConstrained)
         unique = values["used_unique_token_count"]
+        known = {**values, **model.loss.given}
         near = Near(
-            float(values["token_count"] / unique),
-            float(values["parameter_count"] / form.optimal_parameters(unique)),
+            float(known["token_count"] / unique),
+            float(known["parameter_count"] / form.optimal_parameters(unique)),
             FIRST_WIDTH * NARROWING**-tightenings,
         )
-        exact = model.loss.exact(values["parameter_count"], values["token_count"], 1)
-        if math.log(exact / float(model.loss.loss.cell(0).at(values))) < TIGHT:
+        exact = model.loss.exact(values, 0)
+        if math.log(exact / float(model.loss.inner.cell(0).at(values))) < TIGHT:
             break
         model = make(near)
     return model, result, solves
@@ -140,14 +166,14 @@ def _cheapest(
         for name, v in zip(program.variables, relaxed.x, strict=True)
         if name not in ("accelerator_count", "training_seconds", "batch_size")
     }
-    experts, _, _ = model.product.parts(relaxed.cell)
-    same_law = np.flatnonzero(model.product.spread(model.product.experts, 0) == experts)
-    kept = {name: limit * (1 + FEASIBLE) for name, limit in limits.items() if name in model.metrics}
+    variant, _, _ = model.product.parts(relaxed.cell)
+    same_law = np.flatnonzero(model.product.variants == variant)
+    kept = {name: limit for name, limit in limits.items() if name in model.metrics}
     solves = 0
     usual = {**kept, "training_hours": assumed("training", "deadline_hours")}
     timed = "training_hours" in limits
     for wanted, bounded in [(cost, kept)] if timed else [(cost, usual), ("training_hours", kept)]:
-        narrowed = model.program(wanted, bounded).fix(decided).select(same_law)
+        narrowed = model.program(wanted, bounded, FEASIBLE).fix(decided).select(same_law)
         result = search(narrowed, keep=keep, labels=model.product.choices[same_law])
         solves += result.solve_count
         if result.best:
@@ -165,14 +191,21 @@ def _certificate(
     log_bound: float,
     cells: int,
 ) -> Certificate:
-    violation = max((metrics[name] / limit - 1.0 for name, limit in limits.items()), default=0.0)
-    bound = math.exp(log_bound)
+    violation = max((model.excess(name, metrics[name], limit) for name, limit in limits.items()), default=0.0)
+    bound = model.value(objective, math.exp(log_bound))
     over = "over one configuration" if cells == 1 else f"over all {cells} configurations by dual transfer"
     return Certificate(
-        relative_gap=max(metrics[objective] / bound - 1.0, 0.0),
+        relative_gap=_gap(model, objective, metrics[objective], bound),
         feasible=violation <= FEASIBLE,
         method=f"geometric-programming weak duality {over}",
         lower_bound=bound,
         objective_value=metrics[objective],
         max_violation=max(violation, 0.0),
     )
+
+
+def _gap(model: Model, objective: str, value: float, bound: float) -> float:
+    """(objective − bound) / bound; the distance from the bound where larger is better, or the sign may be either."""
+    if objective == "loss" and not model.loss.inward.identical:
+        return abs(value - bound) / max(abs(bound), 1e-300)
+    return max(value / bound - 1.0, 0.0)

@@ -57,11 +57,14 @@ def _what(plan: Plan) -> str:
             f"Serve {name} on {d.accelerator_count} x {d.accelerator} in {d.precision}: {d.replica_count} replicas, "
             f"tensor parallel {d.tensor_parallel}, up to {d.batch_size} sequences each."
         )
-    text = f"Train {d.parameter_count or 0:.4g} parameters on {d.token_count or 0:.4g} tokens"
+    model = "a model" if d.parameter_count is None else f"{d.parameter_count:.4g} parameters"
+    text = f"Train {model}" + ("" if d.token_count is None else f" on {d.token_count:.4g} tokens")
     if d.epoch_count and d.epoch_count > 1:
         text += f" ({d.epoch_count:.3g} epochs)"
     if d.expert_count:
         text += f" with {d.expert_count} experts a layer"
+    if d.law_variables:
+        text += " with " + ", ".join(f"{name} {value:.4g}" for name, value in d.law_variables.items())
     if d.accelerator:
         text += f" on {d.accelerator_count} x {d.accelerator} in {d.precision}"
     if d.serving_accelerator:

@@ -75,6 +75,9 @@ def compute_front(problem: FrontProblem) -> Front:
         limits["training_hours"] = float(assumed("training", "deadline_hours"))
         warnings = (default_deadline(),)
     model = lifecycle_model(question)
+    if not model.loss.inward.identical and "loss" in names:
+        allowed = f"a law whose loss is a posynomial, which {question.law.form.form_name} is not"
+        raise InvalidInput(Violation("law", question.law.name, allowed))
     if model.loss.constraints:
         allowed = "a law without repeated data: a front over tangents is not exact"
         raise InvalidInput(Violation("law", question.law.name, allowed))

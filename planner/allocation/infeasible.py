@@ -29,10 +29,11 @@ def explain_refusal(
         result = search(refused.model.program(name, others))
         solves += result.solve_count
         if result.best:
-            relaxations.append(Relaxation(name, limits[name], float(np.exp(result.best[0].value))))
+            least = refused.model.value(name, float(np.exp(result.best[0].value)))
+            relaxations.append(Relaxation(name, limits[name], least))
     reachable = {r.metric: r for r in relaxations}
     conflicts = tuple(Conflict(n, limits[n], _sentence(n, limits[n], reachable.get(n))) for n in named)
-    return conflicts, tuple(sorted(relaxations, key=lambda r: abs(np.log(r.factor)))), solves
+    return conflicts, tuple(sorted(relaxations, key=lambda r: abs(r.factor - 1.0))), solves
 
 
 def _sentence(name: str, limit: float, relaxation: Relaxation | None) -> str:

@@ -9,17 +9,24 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from planner.allocation.asgoodas import loss_of_optimum
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import Product, serving_layouts, training_layouts
 from planner.allocation.decide import decide
 from planner.allocation.lossmodel import Near, loss_model
 from planner.allocation.model import Model, training_model, with_serving, with_serving_flops
 from planner.allocation.plan import Kind, Plan
-from planner.allocation.problem import LIFECYCLE_METRICS, TRAINING_METRICS, HardwareChoice, LifecycleProblem
+from planner.allocation.problem import (
+    LIFECYCLE_METRICS,
+    TRAINING_METRICS,
+    HardwareChoice,
+    LifecycleProblem,
+    law_choices,
+)
 from planner.allocation.report import default_deadline, plan_of
-from planner.allocation.training import TIMED, check_bounded, loss_of_optimum
+from planner.allocation.training import TIMED, check_bounded, usual_objective
 from planner.errors import InvalidInput, Violation
-from planner.laws import Caution, JointMoE
+from planner.laws import Caution
 
 FLOP_METRICS = ("loss", "training_flops", "lifetime_flops", "parameter_count", "token_count")
 
@@ -32,16 +39,20 @@ def plan_lifecycle(problem: LifecycleProblem) -> Plan:
     """
     started = time.perf_counter()
     limits = lifecycle_limits(problem)
-    objective = problem.minimize
-    if not objective:
-        objective = "loss" if "loss" not in limits else "lifetime_usd" if problem.workload else "lifetime_flops"
-    check_bounded(objective, limits)
+    objective = problem.minimize or usual_objective(limits, "lifetime_usd" if problem.workload else "lifetime_flops")
+    asked = dict(limits)
     warnings: tuple[Caution, ...] = ()
     if problem.workload and not any(name in limits for name in TIMED) and objective != "training_hours":
         limits["training_hours"] = float(assumed("training", "deadline_hours"))
         warnings = (default_deadline(),)
     require_workload(problem, (objective, *limits))
-    answer = decide(lambda near: lifecycle_model(problem, near), objective, limits, problem.alternative_count)
+
+    def make(near: Near | None) -> Model:
+        model = lifecycle_model(problem, near)
+        check_bounded(model, objective, asked)
+        return model
+
+    answer = decide(make, objective, limits, problem.alternative_count)
     return plan_of(Kind.LIFECYCLE, answer, objective, limits, started, warnings)
 
 
@@ -71,7 +82,7 @@ def require_workload(problem: LifecycleProblem, metrics: tuple[str, ...]) -> Non
 
 def lifecycle_model(problem: LifecycleProblem, near: Near | None = None) -> Model:
     """The planning model of a lifecycle problem."""
-    loss = loss_model(problem.law, problem.unique_token_count, problem.expert_counts, near)
+    loss = loss_model(problem.law, law_choices(problem), near)
     if not problem.workload:
         model = training_model(loss, Product(loss.expert_counts), max_accelerator_count=1.0)
         return with_serving_flops(model, problem.inference_token_count)
@@ -81,7 +92,7 @@ def lifecycle_model(problem: LifecycleProblem, near: Near | None = None) -> Mode
     product = Product(
         loss.expert_counts,
         training_layouts(train, "training_hardware"),
-        serving_layouts(serve, isinstance(problem.law.form, JointMoE), "serving_hardware"),
+        serving_layouts(serve, max(loss.expert_counts) > 1, "serving_hardware"),
     )
     largest = train.max_accelerator_count or assumed("training", "max_accelerator_count")
     model = training_model(loss, product, max_accelerator_count=float(largest))

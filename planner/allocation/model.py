@@ -1,9 +1,9 @@
 """The planning model: every metric as a posynomial of the decision variables, over all cells.
 
-Variables: parameter_count N, token_count D, accelerator_count G, training_seconds T, batch_size b (sequences in one
-serving replica). T stands for the training time that the time model bounds from below, so that money and energy are
-monomials. Built once per question; a plan, a target, a relaxation and a point of a front are then geometric programs
-that differ in which metric is the objective and which are limited.
+Variables: those that the law leaves open (usually parameter_count N and token_count D), accelerator_count G,
+training_seconds T, batch_size b (sequences in one serving replica). T stands for the training time that the time model
+bounds from below, so that money and energy are monomials. Built once per question; a plan, a target, a relaxation and
+a point of a front are then geometric programs that differ in which metric is the objective and which are limited.
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ import numpy as np
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import Product, spread_serving, spread_training
 from planner.allocation.lossmodel import LossModel
-from planner.allocation.problem import PARAMETERS, TOKENS, Workload
+from planner.allocation.problem import Workload
 from planner.allocation.program import Program, build
+from planner.errors import InvalidInput, Violation
 from planner.hardware.energy import joules_per_output_token, training_power_watts
 from planner.hardware.memory import serving_memory_fraction, training_memory_fraction
 from planner.hardware.queueing import percentile_factor, utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds, usd_per_million_output_tokens
 from planner.hardware.shapes import hypothetical_shape
 from planner.hardware.training import pipeline_bubble, training_seconds
-from planner.posynomial import Posynomial, variable
+from planner.posynomial import Posynomial, constant, variable
 
 HOUR = 3600.0
 
 
 @dataclass(frozen=True)
 class Model:
-    """Metrics, structural constraints (each must stay ≤ 1) and variable bounds over the cells of `product`."""
+    """Metrics, structural constraints (each must stay ≤ 1) and variable bounds over the cells of `product`.
+
+    The metric "loss" is the posynomial that stands for the loss (`loss.inner`); limits on the loss, and what `evaluate`
+    gives, are in the law's own unit.
+    """
 
     product: Product
     loss: LossModel
@@ -40,10 +45,27 @@ class Model:
     metrics: Mapping[str, Posynomial]
     structure: Mapping[str, Posynomial] = field(default_factory=dict)
 
-    def program(self, objective: str, limits: Mapping[str, float]) -> Program:
-        """Minimise a metric under upper limits on others."""
-        bounded = {name: self.metrics[name] / limit for name, limit in limits.items()}
+    def program(self, objective: str, limits: Mapping[str, float], slack: float = 0.0) -> Program:
+        """Minimise a metric under upper limits on others, which may be exceeded by the share `slack`."""
+        bounds = {name: self.bound(name, limit) * (1.0 + slack) for name, limit in limits.items()}
+        bounded = {name: self.metrics[name] / bound for name, bound in bounds.items()}
         return build(self.variables, self.metrics[objective], {**bounded, **self.structure}, self.product.cells)
+
+    def bound(self, name: str, limit: float) -> float:
+        """A limit on a metric as a bound on its posynomial."""
+        return self.loss.inward.limit(limit) if name == "loss" else limit
+
+    def value(self, name: str, bound: float) -> float:
+        """A value of a metric's posynomial as a value of the metric."""
+        return self.loss.inward.outer(bound) if name == "loss" else bound
+
+    def slope(self, name: str, bound: float) -> float:
+        """d log metric / d log of its posynomial, where that is `bound`."""
+        return self.loss.inward.slope(bound) if name == "loss" else 1.0
+
+    def excess(self, name: str, value: float, limit: float) -> float:
+        """By what share a metric exceeds its limit."""
+        return self.bound(name, value) / self.bound(name, limit) - 1.0
 
     def evaluate(self, cell: int, values: Mapping[str, float]) -> dict[str, float]:
         """Every metric at a decision, from the formulas themselves: slack variables take their tight value."""
@@ -52,34 +74,34 @@ class Model:
             tight = self.structure["training_time"].cell(cell).at({**point, "training_seconds": 1.0})
             point["training_seconds"] = float(tight)
         found = {name: float(metric.cell(cell).at(point)) for name, metric in self.metrics.items() if name != "loss"}
-        experts, _, _ = self.product.parts(cell)
-        found["loss"] = float(self.loss.exact(point["parameter_count"], point["token_count"], experts))
+        variant, _, _ = self.product.parts(cell)
+        found["loss"] = float(self.loss.exact(point, variant))
         return found
 
 
 def training_model(loss: LossModel, product: Product, *, max_accelerator_count: float) -> Model:
-    """Training alone; without training layouts in `product`, in FLOPs alone."""
-    n, d = variable("parameter_count"), variable("token_count")
-    model = Model(
-        product,
-        replace(loss, loss=_over_law(loss.loss, product)),
-        {
-            "parameter_count": (PARAMETERS.lower, PARAMETERS.upper),
-            "token_count": (TOKENS.lower, TOKENS.upper),
-            **loss.variables,
-        },
-        {},
-        dict(loss.constraints),
-    )
-    flops = loss.law.compute_model.training_flops(n, d)
-    metrics: dict[str, Posynomial] = {
-        "loss": model.loss.loss,
+    """Training alone; without training layouts in `product`, in FLOPs alone.
+
+    Raises InvalidInput where hardware is asked for and the law does not say how large the model is or what it sees.
+    """
+    loss = replace(loss, inner=_over_law(loss.inner, product))
+    form, compute = loss.law.form, loss.law.compute_model
+    symbols = law_symbols(loss, product)
+    n, d = form.active_parameter_count(**symbols), form.trained_token_count(**symbols)
+    flops = form.training_flops(compute, **symbols)
+    costs = {
         "training_flops": flops,
-        "parameter_count": n,
+        "parameter_count": symbols.get("parameter_count"),
         "token_count": d,
     }
+    metrics = {"loss": loss.inner, **{name: lifted(cost) for name, cost in costs.items() if cost is not None}}
+    model = Model(product, loss, dict(loss.variables), metrics, dict(loss.constraints))
     if not product.training:
-        return replace(model, metrics=metrics)
+        return model
+    if n is None or d is None:
+        missing = "parameter_count" if n is None else "token_count"
+        needed = f"given to plan hardware: {loss.law.name} does not say what it costs"
+        raise InvalidInput(Violation(f"law_variables.{missing}", "unset", needed))
     g, t = variable("accelerator_count"), variable("training_seconds")
     experts = product.spread(product.experts, 0)
     tensor = product.over_training(lambda y: y.tensor_parallel)
@@ -91,7 +113,7 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
         is_moe=(experts > 1).astype(float),
         bubble_share=pipeline_bubble(pipeline, batch / replicas),
     )
-    shape = hypothetical_shape(n, experts)
+    shape = hypothetical_shape(n, experts, total_parameters=form.total_parameter_count(**symbols))
     attention = 1.5 * shape.attention_flops_per_pair * assumed("training", "sequence_tokens") * d
     memory = training_memory_fraction(
         shape,
@@ -120,11 +142,25 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
     return replace(model, variables=variables, metrics=metrics, structure=structure)
 
 
+def law_symbols(loss: LossModel, product: Product) -> dict[str, Any]:
+    """What stands for each of the law's variables in a formula: a variable, a number, or an array over the cells."""
+    several = {name: product.spread([variant[name] for variant in loss.variants], 0) for name in loss.variants[0]}
+    free = (name for name in loss.variables if name in loss.law.form.variables)
+    return {**loss.given, **several, **{name: variable(name) for name in free}}
+
+
+def lifted(value: Any) -> Posynomial:
+    """A number, or one per cell, as a posynomial."""
+    return value if isinstance(value, Posynomial) else constant(value)
+
+
 def with_serving_flops(model: Model, inference_token_count: float) -> Model:
     """Add serving in FLOPs alone: 2 N per token (Sardana et al. 2023, eq. 3)."""
-    n = variable("parameter_count")
-    serving = model.loss.law.compute_model.inference_flops_per_token(n) * inference_token_count
-    lifetime = model.metrics["training_flops"] + serving
+    law = model.loss.law
+    each = law.form.inference_flops_per_token(law.compute_model, **law_symbols(model.loss, model.product))
+    if each is None or "training_flops" not in model.metrics:
+        raise InvalidInput(Violation("law", law.name, "a law that says how large the model is and what it sees"))
+    lifetime = model.metrics["training_flops"] + each * inference_token_count
     return replace(model, metrics={**model.metrics, "lifetime_flops": lifetime})
 
 
@@ -135,9 +171,11 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float)
     Experts read in a decode step are taken as all of them, an upper bound that full batches reach.
     """
     product = model.product
-    n, b = variable("parameter_count"), variable("batch_size")
+    form, symbols = model.loss.law.form, law_symbols(model.loss, product)
+    n, b = form.active_parameter_count(**symbols), variable("batch_size")
     experts = product.spread(product.experts, 0)
-    shape, cell = hypothetical_shape(n, experts), spread_serving(product)
+    shape = hypothetical_shape(n, experts, total_parameters=form.total_parameter_count(**symbols))
+    cell = spread_serving(product)
     inputs, outputs = workload.input_token_count, workload.output_token_count
     percentile = workload.latency_percentile
     price = product.over_serving(lambda y: y.price.price_usd_per_hour)

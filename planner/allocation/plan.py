@@ -44,7 +44,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision values; `None` where one does not apply."""
+    """Decision values; `None` where one does not apply. `law_variables`: what else the law knows."""
 
     parameter_count: float | None = None
     active_parameter_count: float | None = None
@@ -68,6 +68,7 @@ class Decision:
     serving_accelerator_count: int | None = None
     serving_precision: str | None = None
     serving_tensor_parallel: int | None = None
+    law_variables: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

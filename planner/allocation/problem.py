@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from planner.allocation.lawvariables import LawVariable
 from planner.errors import InvalidInput, Range, Violation, require
-from planner.laws import Law
+from planner.laws import Law, OptimisationClass
 
 PARAMETERS = Range(1e3, 1e18, "parameters")
 TOKENS = Range(1e3, 1e22, "tokens")
@@ -104,7 +105,9 @@ class Workload:
 class TrainingProblem:
     """Which model to train within the limits, or most cheaply for a target loss.
 
-    `limits` bounds metrics from above (see `TRAINING_METRICS`). `hardware=None` plans in FLOPs alone.
+    `limits` bounds metrics from above (see `TRAINING_METRICS`; of a metric that is better when larger, `loss` is the
+    least to reach). `law_variables` settles what else the law knows, one value, several to choose from, or a range.
+    `hardware=None` plans in FLOPs alone.
     Raises InvalidInput with every violation.
     """
 
@@ -114,15 +117,15 @@ class TrainingProblem:
     as_good_as_parameter_count: float | None = None
     unique_token_count: float | None = None
     expert_counts: tuple[int, ...] = ()
+    law_variables: Mapping[str, LawVariable] = field(default_factory=dict)
     hardware: HardwareChoice | None = None
     alternative_count: int = 3
 
     def __post_init__(self) -> None:
-        require(*_limit_violations(self.limits, TRAINING_METRICS), *_law_violations(self))
+        require(*_limit_violations(self.limits, _metrics(self.law, TRAINING_METRICS)), *_law_violations(self))
         if self.hardware:
             require(*self.hardware.violations("hardware"))
-        if not self.limits and self.as_good_as_parameter_count is None:
-            raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
+        _require_limits(self)
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class LifecycleProblem:
     as_good_as_parameter_count: float | None = None
     unique_token_count: float | None = None
     expert_counts: tuple[int, ...] = ()
+    law_variables: Mapping[str, LawVariable] = field(default_factory=dict)
     workload: Workload | None = None
     training_hardware: HardwareChoice = HardwareChoice()
     serving_hardware: HardwareChoice = HardwareChoice()
@@ -176,7 +180,7 @@ class LifecycleProblem:
     def __post_init__(self) -> None:
         violations = [
             *TOKENS.check("inference_token_count", self.inference_token_count),
-            *_limit_violations(self.limits, LIFECYCLE_METRICS),
+            *_limit_violations(self.limits, _metrics(self.law, LIFECYCLE_METRICS)),
             *_law_violations(self),
             *self.training_hardware.violations("training_hardware"),
             *self.serving_hardware.violations("serving_hardware"),
@@ -184,8 +188,7 @@ class LifecycleProblem:
         if self.workload:
             violations += self.workload.violations("workload")
         require(*violations)
-        if not self.limits and self.as_good_as_parameter_count is None:
-            raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
+        _require_limits(self)
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,11 @@ class FrontProblem:
         require(*violations)
 
 
+def _metrics(law: Law, known: Mapping[str, Range]) -> Mapping[str, Range]:
+    """The metrics and their ranges where `loss` is what the law predicts, a loss or not."""
+    return known if law.form.observed == "loss" else {**known, "loss": Range(-1e300, 1e300, law.metric)}
+
+
 def _limit_violations(limits: Mapping[str, float], known: Mapping[str, Range]) -> tuple[Violation, ...]:
     found: list[Violation] = []
     for name, value in limits.items():
@@ -216,6 +224,7 @@ def _law_violations(problem: TrainingProblem | LifecycleProblem) -> tuple[Violat
     found = [
         *_choice("minimize", problem.minimize, known),
         *_expert_violations(problem.expert_counts),
+        *(v for name, choice in problem.law_variables.items() for v in choice.violations(name)),
         *_alternatives(problem.alternative_count),
     ]
     if problem.unique_token_count is not None:
@@ -225,6 +234,32 @@ def _law_violations(problem: TrainingProblem | LifecycleProblem) -> tuple[Violat
         if "loss" in problem.limits:
             found.append(Violation("max_loss", f"{problem.limits['loss']:g}", "not with as_good_as_parameter_count"))
     return tuple(found)
+
+
+def law_choices(problem: TrainingProblem | LifecycleProblem) -> dict[str, LawVariable]:
+    """All that a problem says of its law's variables, those that have a field of their own included.
+
+    Raises InvalidInput where such a field is no variable of the law.
+    """
+    law, choices, found = problem.law, dict(problem.law_variables), []
+    if problem.unique_token_count is not None:
+        allowed = f"unset: {law.name} does not model repeated data (use a data-constrained law: muennighoff-2023)"
+        if "unique_token_count" not in law.form.variables:
+            found.append(Violation("unique_token_count", f"{problem.unique_token_count:g}", allowed))
+        choices["unique_token_count"] = LawVariable((problem.unique_token_count,))
+    if "expert_count" in law.form.variables and problem.expert_counts:
+        choices["expert_count"] = LawVariable(tuple(float(count) for count in problem.expert_counts))
+    elif problem.expert_counts and problem.expert_counts != (1,):
+        allowed = f"unset: {law.name} is not a law of mixtures of experts"
+        found.append(Violation("expert_counts", str(list(problem.expert_counts)), allowed))
+    require(*found)
+    return choices
+
+
+def _require_limits(problem: TrainingProblem | LifecycleProblem) -> None:
+    splits = problem.law.form.optimisation_class is OptimisationClass.CONVEX
+    if not (problem.limits or problem.law_variables or problem.as_good_as_parameter_count or splits):
+        raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
 
 
 def _choice(field_name: str, value: str, known: Mapping[str, Range]) -> tuple[Violation, ...]:

@@ -32,6 +32,7 @@ from planner.hardware.shapes import hypothetical_shape
 from planner.laws import Caution
 
 BINDING = 1e-6
+NAMED = ("parameter_count", "token_count", "unique_token_count", "expert_count", "training_flops")
 
 
 def plan_of(
@@ -68,8 +69,8 @@ def plan_of(
         if name in intervals:
             metrics[name] = intervals.pop(name)
     _, training, serving = answer.model.product.parts(answer.cell)
-    binding = binding_limits(answer, limits, answer.certificate.objective_value)
-    proven = answer.certificate.feasible and answer.certificate.relative_gap <= OPTIMAL_GAP
+    binding = binding_limits(answer, objective, limits, answer.certificate.objective_value)
+    proven = not answer.searched and answer.certificate.feasible and answer.certificate.relative_gap <= OPTIMAL_GAP
     return Plan(
         kind,
         Outcome.OPTIMAL if proven else Outcome.FEASIBLE,
@@ -77,7 +78,7 @@ def plan_of(
         decision=decision_of(answer.model, answer.cell, answer.values, answer.metrics),
         decision_intervals=intervals,
         metrics=metrics,
-        certificate=answer.certificate,
+        certificate=None if answer.searched else answer.certificate,
         binding=binding,
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(answer, s, objective) for s in answer.runners_up),
@@ -90,20 +91,26 @@ def plan_of(
 
 def decision_of(model: Model, cell: int, values: Mapping[str, float], metrics: Mapping[str, float]) -> Decision:
     """Decision values under their public names."""
-    experts, training, serving = model.product.parts(cell)
-    n, d = values["parameter_count"], values["token_count"]
-    moe = "expert_count" in model.loss.law.form.variables
+    variant, training, serving = model.product.parts(cell)
+    form, experts = model.loss.law.form, model.product.experts[variant]
+    at = {**values, **model.loss.given, **model.loss.variants[variant]}
+    n, active, d = at.get("parameter_count"), form.active_parameter_count(**at), form.trained_token_count(**at)
+    moe = "expert_count" in form.variables
+    total = form.total_parameter_count(**at)
+    if moe and active is not None:
+        total = float(hypothetical_shape(active, experts).total_parameters)
     unique = model.loss.unique_token_count
-    seen = None if unique is None else min(unique, d)
+    seen = None if unique is None or d is None else min(unique, d)
     decision = Decision(
         parameter_count=n,
-        active_parameter_count=n,
-        total_parameter_count=float(hypothetical_shape(n, float(experts)).total_parameters) if moe else None,
+        active_parameter_count=active,
+        total_parameter_count=total,
         token_count=d,
         unique_token_count=seen,
-        epoch_count=None if seen is None else d / seen,
-        expert_count=experts if moe else None,
-        training_flops=metrics["training_flops"],
+        epoch_count=None if seen is None or d is None else d / seen,
+        expert_count=round(experts) if moe else None,
+        training_flops=metrics.get("training_flops"),
+        law_variables={name: float(at[name]) for name in form.variables if name in at and name not in NAMED},
     )
     if training:
         count = round(values["accelerator_count"])
@@ -137,9 +144,12 @@ def _replicas(model: Model, metrics: Mapping[str, float], serving: Any) -> int:
     return max(1, int(np.ceil(metrics["serving_usd_per_hour"] / per_replica - 1e-9)))
 
 
-def binding_limits(answer: Decided, limits: Mapping[str, float], objective_value: float) -> tuple[BindingLimit, ...]:
+def binding_limits(
+    answer: Decided, objective: str, limits: Mapping[str, float], objective_value: float
+) -> tuple[BindingLimit, ...]:
     """Limits with a positive multiplier: λ_i = -d log objective / d log limit (Boyd & Vandenberghe 2004, §5.6)."""
-    program, relaxed = answer.program, answer.relaxed
+    model, program, relaxed = answer.model, answer.program, answer.relaxed
+    ours = model.slope(objective, float(np.exp(relaxed.value)))
     bounded = dict(limits)
     if answer.model.loss.unique_token_count is not None:
         bounded["unique_token_count"] = answer.model.loss.unique_token_count
@@ -147,8 +157,11 @@ def binding_limits(answer: Decided, limits: Mapping[str, float], objective_value
     for name, limit in bounded.items():
         block = program.blocks.index("unique_tokens_given" if name == "unique_token_count" else name)
         weight = float(relaxed.multipliers[program.rows(block)].sum())
+        if weight <= BINDING:
+            continue
         elasticity = -weight * float(program.powers[0] / program.powers[block])
-        if elasticity < -BINDING:
+        elasticity *= ours / model.slope(name, model.bound(name, limit))
+        if abs(elasticity) > BINDING:
             found.append(BindingLimit(name, limit, elasticity, elasticity * objective_value / limit))
     return tuple(sorted(found, key=lambda b: b.elasticity))
 
@@ -172,12 +185,17 @@ def _difference(model: Model, best: int, other: int) -> str:
     ours, theirs = model.product.parts(best), model.product.parts(other)
     words = []
     if ours[0] != theirs[0]:
-        words.append(f"{theirs[0]} experts instead of {ours[0]}")
+        had, has = model.loss.variants[ours[0]], model.loss.variants[theirs[0]]
+        words += [f"{has[n]:g} {_spoken(n)} instead of {had[n]:g}" for n in had if had[n] != has[n]]
     for mine, its, place in ((ours[1], theirs[1], "training"), (ours[2], theirs[2], "serving")):
         if mine is not None and its is not None and mine != its:
             price = its.price.price_usd_per_hour
             words.append(f"{place} on {_label(its)} at {price:g} USD/h instead of {_label(mine)}")
     return "; ".join(words) or "the same choices"
+
+
+def _spoken(name: str) -> str:
+    return "experts" if name == "expert_count" else name.replace("_", " ")
 
 
 def _label(layout: TrainingLayout | ServingLayout) -> str:
@@ -189,8 +207,8 @@ def _label(layout: TrainingLayout | ServingLayout) -> str:
 def _diagnosis(answer: Decided) -> dict[str, float]:
     """Shares of the predicted loss: model size, data, floor (Rosenfeld 2021 asks which to fix first)."""
     loss = answer.model.loss
-    experts, _, _ = answer.model.product.parts(answer.cell)
-    at = loss.at(answer.values["parameter_count"], answer.values["token_count"], experts)
+    variant, _, _ = answer.model.product.parts(answer.cell)
+    at = loss.at(answer.values, variant)
     terms = loss.law.form.loss_terms(**at)
     if terms is None:
         return {}
@@ -200,7 +218,8 @@ def _diagnosis(answer: Decided) -> dict[str, float]:
 def _at_bounds(answer: Decided) -> tuple[Caution, ...]:
     """A decision on the edge of its allowed range is a sign that a limit is missing."""
     found = []
-    for name in ("parameter_count", "token_count", "accelerator_count", "batch_size"):
+    public = (*answer.model.loss.law.form.variables, "accelerator_count", "batch_size")
+    for name in public:
         if name not in answer.model.variables or name not in answer.values:
             continue
         lower, upper = answer.model.variables[name]

@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from planner.allocation.asgoodas import loss_of_optimum
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import Product, TrainingLayout, training_layouts
-from planner.allocation.decide import decide
-from planner.allocation.lossmodel import Near, loss_model
+from planner.allocation.decide import Decided, Refused, decide
+from planner.allocation.lawvariables import LawVariable
+from planner.allocation.lossmodel import COUNTS, Near, loss_model
 from planner.allocation.model import Model, training_model
 from planner.allocation.plan import Kind, Plan
-from planner.allocation.problem import TrainingProblem
+from planner.allocation.problem import TrainingProblem, law_choices
 from planner.allocation.report import default_deadline, plan_of
+from planner.allocation.searched import best_of_search
+from planner.allocation.shares import plan_shares
 from planner.errors import InvalidInput, Violation
-from planner.laws import Caution, Chinchilla, DataConstrained, JointMoE, Kaplan, Law
+from planner.laws import Caution, OptimisationClass
 
 TIMED = ("training_flops", "accelerator_hours", "training_hours")
+LATENCIES = ("tpot_seconds", "ttft_seconds")
 HARDWARE_METRICS = ("training_usd", "training_hours", "accelerator_hours", "training_energy_joules")
 
 
@@ -27,11 +32,14 @@ def plan_training(problem: TrainingProblem) -> Plan:
     (USD with hardware, else FLOPs). Raises InvalidInput or UnknownName for what cannot be planned at all.
     """
     started = time.perf_counter()
+    if problem.law.form.optimisation_class is OptimisationClass.CONVEX:
+        return plan_shares(problem.law, problem.law_variables, problem.limits, problem.minimize)
     limits = dict(problem.limits)
     if problem.as_good_as_parameter_count is not None:
         limits["loss"] = loss_of_optimum(problem.law, problem.as_good_as_parameter_count)
-    objective = problem.minimize or _usual_objective(limits, priced=problem.hardware is not None)
-    check_bounded(objective, limits)
+    cost = "training_flops" if problem.hardware is None else "training_usd"
+    objective = problem.minimize or usual_objective(limits, cost)
+    asked = dict(limits)
     warnings: tuple[Caution, ...] = ()
     layouts: tuple[TrainingLayout, ...] = ()
     largest = float(assumed("training", "max_accelerator_count"))
@@ -47,45 +55,45 @@ def plan_training(problem: TrainingProblem) -> Plan:
             limits["training_hours"] = float(assumed("training", "deadline_hours"))
             warnings = (default_deadline(),)
 
-    def make(near: Near | None) -> Model:
-        loss = loss_model(problem.law, problem.unique_token_count, problem.expert_counts, near)
-        return training_model(loss, Product(loss.expert_counts, layouts), max_accelerator_count=largest)
+    def answer_for(choices: Mapping[str, LawVariable]) -> Decided | Refused:
+        def make(near: Near | None) -> Model:
+            loss = loss_model(problem.law, choices, near)
+            model = training_model(loss, Product(loss.expert_counts, layouts), max_accelerator_count=largest)
+            check_bounded(model, objective, asked)
+            return model
 
-    answer = decide(make, objective, limits, problem.alternative_count)
+        return decide(make, objective, limits, problem.alternative_count)
+
+    if problem.law.form.optimisation_class is OptimisationClass.SEARCH:
+        answer = best_of_search(problem.law.form, law_choices(problem), objective, answer_for)
+    else:
+        answer = answer_for(law_choices(problem))
     return plan_of(Kind.TRAINING, answer, objective, limits, started, warnings)
 
 
-def loss_of_optimum(law: Law, parameter_count: float) -> float:
-    """Loss of the compute-optimal model of that size under the law (of its dense variant, with unique data)."""
-    form = law.form
-    if isinstance(form, JointMoE):
-        form = form.at_expert_count(1.0)
-    if isinstance(form, DataConstrained):
-        form = form.base
-    if isinstance(form, Chinchilla):
-        tokens = form.tokens_for_parameters(parameter_count)
-        return float(form.loss(parameter_count=parameter_count, token_count=tokens))
-    if isinstance(form, Kaplan):
-        low, high = 1e3, 1e40
-        for _ in range(200):
-            middle = (low * high) ** 0.5
-            low, high = (middle, high) if form.compute_optimal(middle)[0] < parameter_count else (low, middle)
-        n, d = form.compute_optimal(high)
-        return float(form.loss(parameter_count=n, token_count=d))
-    raise InvalidInput(Violation("as_good_as_parameter_count", f"{parameter_count:g}", f"unset for {law.name}"))
+def usual_objective(limits: Mapping[str, float], cost: str) -> str:
+    """The loss, or where a loss is asked for the `cost` of reaching it."""
+    return cost if "loss" in limits else "loss"
 
 
-def _usual_objective(limits: Mapping[str, float], *, priced: bool) -> str:
-    if "loss" not in limits:
-        return "loss"
-    return "training_usd" if priced else "training_flops"
+def check_bounded(model: Model, objective: str, limits: Mapping[str, float]) -> None:
+    """Refuse a question whose answer would run to the edge of what is allowed.
 
-
-def check_bounded(objective: str, limits: Mapping[str, float]) -> None:
-    """Refuse a question whose answer would run to the edge of the allowed range."""
-    if objective == "loss":
-        if not set(limits) - {"loss", "parameter_count", "token_count", "tpot_seconds", "ttft_seconds"}:
-            given = ", ".join(limits) or "none"
-            raise InvalidInput(Violation("limits", given, "a budget or deadline to minimise the loss in"))
-    elif "loss" not in limits:
+    Whatever variable of the law is open must have a range, or be part of a metric that is limited; a budget of any kind
+    limits all that the run's FLOPs depend on.
+    """
+    open_ones = set(model.loss.variables) & set(model.loss.law.form.variables) - model.loss.ranged
+    if objective != "loss" and "loss" not in limits and open_ones:
         raise InvalidInput(Violation("minimize", objective, "loss, or together with a max_loss to reach"))
+    if objective != "loss":
+        return
+    for name in set(limits) - {"loss", *LATENCIES}:
+        metric = name if name in ("parameter_count", "token_count") else "training_flops"
+        if metric in model.metrics:
+            open_ones -= {v for term in model.metrics[metric].terms for v in term.exponents}
+    for name in sorted(open_ones):
+        if not limits:
+            raise InvalidInput(Violation("limits", "none", "at least one budget, deadline or target loss"))
+        if name in COUNTS:
+            raise InvalidInput(Violation("limits", ", ".join(limits), "a budget or deadline to minimise the loss in"))
+        raise InvalidInput(Violation(f"law_variables.{name}", "unset", "a value, or a range, since no limit bounds it"))

@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.allocation.decide import Decided
+from planner.allocation.inward import ByForm
 from planner.allocation.plan import Estimate
 from planner.allocation.polish import Stack, newton
 from planner.allocation.program import Program, build
 from planner.hardware import interval_factors
 from planner.laws import Caution, Chinchilla, Kaplan
-from planner.posynomial import variable
+from planner.posynomial import NotLogLogConvex, stacked, variable
 
+Array = NDArray[np.float64]
 LEVEL = 0.8
 DRAWS = 200
 CONVERGED = 1e-9
+FEWEST = 20
 
 # metric -> (quantity of the cost models whose residuals bound it, +1 or -1 if it is its inverse)
 _COSTS: Mapping[str, tuple[str, int]] = {
@@ -70,8 +73,8 @@ def cost_estimates(metrics: Mapping[str, float]) -> dict[str, Estimate]:
 def loss_estimate(decided: Decided) -> tuple[Estimate, float, tuple[Caution, ...]]:
     """Predicted loss with its interval, the extrapolation ratio, and the law's own warnings."""
     loss = decided.model.loss
-    experts, _, _ = decided.model.product.parts(decided.cell)
-    at = loss.at(decided.values["parameter_count"], decided.values["token_count"], experts)
+    variant, _, _ = decided.model.product.parts(decided.cell)
+    at = loss.at(decided.values, variant)
     prediction = loss.law.predict(at, level=LEVEL)
     spread = decided.model.loss.law.draws is not None
     error = None
@@ -89,41 +92,55 @@ def over_draws(decided: Decided, objective: str, limits: Mapping[str, float]) ->
     Keys: decision variables by name; `loss_regret` (nats per token), `compute_regret` (share of the training FLOPs
     that the best plan for the true law would not have needed; only where the law has a closed form).
     """
-    law = decided.model.loss.law
-    form = law.form
-    if law.draws is None or not isinstance(form, Chinchilla | Kaplan):
+    model, law = decided.model, decided.model.loss.law
+    free = [name for name in law.form.variables if name in decided.values]
+    if law.draws is None or model.loss.constraints or not isinstance(model.loss.inward, ByForm) or not free:
         return {}
     draws = law.draws[np.linspace(0, len(law.draws) - 1, min(DRAWS, len(law.draws))).astype(int)]
-    cloud = type(form)(*draws.T)
-    program = _program_of_draws(decided, cloud, objective, limits, len(draws))
+    program = _program_of_draws(decided, draws, objective, limits)
     x, converged = _optima(program, decided)
-    if converged.sum() < 20:
+    if converged.sum() < FEWEST:
         return {}
     found = {}
-    for name in ("parameter_count", "token_count"):
+    for name in free:
         samples = np.exp(x[converged, program.variables.index(name)])
         found[name] = _estimate(decided.values[name], samples)
-    n, d = decided.values["parameter_count"], decided.values["token_count"]
-    here = cloud.loss(parameter_count=n, token_count=d)[converged]
-    columns = [program.variables.index(v) for v in ("parameter_count", "token_count")]
-    there_n, there_d = np.exp(x[:, columns[0]]), np.exp(x[:, columns[1]])
     if objective == "loss":
-        regret = np.maximum(here - cloud.loss(parameter_count=there_n, token_count=there_d)[converged], 0.0)
+        variant, _, _ = model.product.parts(decided.cell)
+        cloud = type(law.form)(*draws.T)
+        there = {**decided.values, **{name: np.exp(x[:, program.variables.index(name)]) for name in free}}
+        here = np.asarray(cloud.loss(**model.loss.at(decided.values, variant)))
+        lost = here - np.asarray(cloud.loss(**model.loss.at(there, variant)))
+        regret = np.maximum(-lost if law.form.larger_is_better else lost, 0.0)[converged]
         found["loss_regret"] = _estimate(float(np.mean(regret)), regret)
-        if set(limits) == {"training_flops"}:
-            needed = cloud.compute_for_loss(cloud.loss(parameter_count=n, token_count=d), law.compute_model)
+        if set(limits) == {"training_flops"} and isinstance(cloud, Chinchilla | Kaplan):
+            needed = cloud.compute_for_loss(here, law.compute_model)
             wasted = np.maximum(1.0 - np.asarray(needed)[converged] / limits["training_flops"], 0.0)
             found["compute_regret"] = _estimate(float(np.mean(wasted)), wasted)
     return found
 
 
-def _program_of_draws(decided: Decided, cloud: Any, objective: str, limits: Mapping[str, float], count: int) -> Program:
+def _program_of_draws(decided: Decided, draws: Array, objective: str, limits: Mapping[str, float]) -> Program:
+    """The chosen cell's program with each draw of the law's coefficients in turn as a cell."""
     model, cell = decided.model, decided.cell
-    loss = cloud.loss(parameter_count=variable("parameter_count"), token_count=variable("token_count"))
-    metrics = {name: metric.cell(cell) for name, metric in model.metrics.items()} | {"loss": loss}
+    variant, _, _ = model.product.parts(cell)
+    settled = {**model.loss.given, **model.loss.variants[variant]}
+    symbols = {n: settled[n] if n in settled else variable(n) for n in model.loss.law.form.variables}
+    metrics = {name: metric.cell(cell) for name, metric in model.metrics.items()}
+    cloud = type(model.loss.law.form)(*draws.T)
+    bounds: dict[str, Any] = dict(limits)
+    if "loss" in limits:
+        bounds["loss"] = np.asarray(cloud.inner_for_loss(limits["loss"]), float) + np.zeros(len(draws))
+    try:
+        metrics["loss"] = ByForm(cloud).inner(symbols)
+    except NotLogLogConvex:  # an outer power that differs from draw to draw: take it out of each
+        each = [ByForm(type(cloud).from_vector(row)).inner(symbols) for row in draws]
+        metrics["loss"] = stacked(each)
+        if "loss" in bounds:
+            bounds["loss"] = bounds["loss"] ** (1.0 / np.array([inner.power for inner in each]))
     structure = {name: block.cell(cell) for name, block in model.structure.items()}
-    bounded = {name: metrics[name] / limit for name, limit in limits.items()}
-    return build(model.variables, metrics[objective], {**bounded, **structure}, count)
+    bounded = {name: metrics[name] / bounds[name] for name in limits}
+    return build(model.variables, metrics[objective], {**bounded, **structure}, len(draws))
 
 
 def _optima(program: Program, decided: Decided) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
