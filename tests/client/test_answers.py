@@ -12,7 +12,7 @@ import pytest
 
 from apportion import answers
 from apportion.reading import read
-from apportion.v1 import comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
+from apportion.v1 import calibration_pb2, comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
 
 MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Estimate: estimate_pb2.Estimate,
@@ -21,6 +21,9 @@ MESSAGES: dict[type[answers.Answer], Any] = {
     answers.PriceOffer: hardware_pb2.PriceOffer,
     answers.Accelerator: hardware_pb2.Accelerator,
     answers.ModelShape: hardware_pb2.ModelShape,
+    answers.RefusedMeasurement: calibration_pb2.RefusedMeasurement,
+    answers.MeasuredGroup: calibration_pb2.MeasuredGroup,
+    answers.Calibration: calibration_pb2.Calibration,
     answers.LawDraws: law_pb2.LawDraws,
     answers.ComputeOptimalExponent: law_pb2.ComputeOptimalExponent,
     answers.Law: law_pb2.Law,

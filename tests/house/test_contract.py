@@ -32,7 +32,9 @@ UNITS = (
     "_bytes_per_second", "_bytes_per_token", "requests_per_second", "_percentile", "_loss",
 )  # fmt: skip
 # Integers that are no counts: an order, a width, a number of ways, a row.
-ORDINALS = {"page_size", "seed", "hidden_size", "batch_size", "blank_rows"}
+ORDINALS = {
+    "page_size", "seed", "version", "hidden_size", "intermediate_size", "vocabulary_size", "batch_size", "blank_rows",
+}  # fmt: skip
 WAYS = "_parallel"
 
 

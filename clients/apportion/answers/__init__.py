@@ -18,7 +18,14 @@ from apportion.answers.comparisons import (
 )
 from apportion.answers.experiments import ExperimentDesign
 from apportion.answers.fronts import Front
-from apportion.answers.hardware import Accelerator, ModelShape, PriceOffer
+from apportion.answers.hardware import (
+    Accelerator,
+    Calibration,
+    MeasuredGroup,
+    ModelShape,
+    PriceOffer,
+    RefusedMeasurement,
+)
 from apportion.answers.laws import ComputeOptimalExponent, Law, LawDraws, RunSet
 from apportion.answers.plans import (
     Alternative,
@@ -38,6 +45,7 @@ __all__ = [
     "ApproachComparison",
     "Answer",
     "BindingLimit",
+    "Calibration",
     "Certificate",
     "ComparisonSplit",
     "ComputeOptimalExponent",
@@ -50,10 +58,12 @@ __all__ = [
     "Front",
     "Law",
     "LawDraws",
+    "MeasuredGroup",
     "ModelShape",
     "Plan",
     "PlanWarning",
     "PriceOffer",
+    "RefusedMeasurement",
     "Relaxation",
     "RunSet",
     "SearchEffort",

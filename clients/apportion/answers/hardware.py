@@ -1,11 +1,12 @@
-"""Accelerators with their offers, and the shapes of known models."""
+"""Accelerators with their offers, shapes of known models, and constants refitted to measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from apportion.answers.answer import Answer
+from apportion.answers.answer import Answer, ValueRange
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class Accelerator(Answer):
     source: str
     doubt: str
     offers: tuple[PriceOffer, ...]
+    scaleup_link: str
+    scaleout_bytes_per_second: float | None
+    die_count: int
+    release_date: str
+    create_time: datetime | None
 
 
 @dataclass(frozen=True)
 class ModelShape(Answer):
-    """The shape of a known model."""
+    """The shape of a known model; what only own models are made from is None or empty for the others."""
 
     name: str
     total_parameter_count: float
@@ -50,3 +56,50 @@ class ModelShape(Answer):
     experts_per_token_count: int
     kv_bytes_per_token: float
     attention: str
+    head_count: int | None
+    key_value_head_count: int | None
+    intermediate_size: int | None
+    vocabulary_size: int | None
+    tied_embeddings: bool
+    config_json: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True)
+class RefusedMeasurement(Answer):
+    """A measurement that could not be used, and why."""
+
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MeasuredGroup(Answer):
+    """One accelerator with one model, as measured, and the level that is its own."""
+
+    group: str
+    level: float
+
+
+@dataclass(frozen=True)
+class Calibration(Answer):
+    """Constants of the serving models as measurements have refitted them; errors by quantity before and after."""
+
+    name: str
+    version: int
+    etag: str
+    create_time: datetime | None
+    measurements_sha256: str
+    row_count: int
+    refused: tuple[RefusedMeasurement, ...]
+    groups: tuple[MeasuredGroup, ...]
+    engine: str
+    constants: Mapping[str, float]
+    constant_factors: Mapping[str, float]
+    tpot_level: float
+    ttft_level: float
+    engine_levels: Mapping[str, float]
+    intervals: Mapping[str, ValueRange]
+    errors_before: Mapping[str, float]
+    errors_after: Mapping[str, float]
+    shrinkage: float

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61pportion/v1/hardware.proto\x12\x0c\x61pportion.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xd9\x04\n\x0b\x41\x63\x63\x65lerator\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06vendor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12V\n\x15peak_flops_per_second\x18\x03 \x03(\x0b\x32\x31.apportion.v1.Accelerator.PeakFlopsPerSecondEntryB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmemory_bytes\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12%\n\x17memory_bytes_per_second\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12+\n\x18scaleup_bytes_per_second\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\"\n\x14scaleup_domain_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\ttdp_watts\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x14\n\x06source\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x64oubt\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x06offers\x18\x0b \x03(\x0b\x32\x18.apportion.v1.PriceOfferB\x04\xe2\x41\x01\x03\x1a\x39\n\x17PeakFlopsPerSecondEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01:U\xea\x41R\n\x19\x61pportion.dev/Accelerator\x12\x1a\x61\x63\x63\x65lerators/{accelerator}*\x0c\x61\x63\x63\x65lerators2\x0b\x61\x63\x63\x65leratorB\x1b\n\x19_scaleup_bytes_per_secondB\x0c\n\n_tdp_watts\"x\n\nPriceOffer\x12\r\n\x05offer\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x1a\n\x12price_usd_per_hour\x18\x04 \x01(\x01\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x11\n\tread_date\x18\x06 \x01(\t\"\xf5\x02\n\nModelShape\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12#\n\x15total_parameter_count\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12$\n\x16\x61\x63tive_parameter_count\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0blayer_count\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0bhidden_size\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x65xpert_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12%\n\x17\x65xperts_per_token_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12 \n\x12kv_bytes_per_token\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x17\n\tattention\x18\t \x01(\tB\x04\xe2\x41\x01\x03:T\xea\x41Q\n\x18\x61pportion.dev/ModelShape\x12\x1cmodelShapes/{model_shape=**}*\x0bmodelShapes2\nmodelShapeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61pportion/v1/hardware.proto\x12\x0c\x61pportion.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x06\n\x0b\x41\x63\x63\x65lerator\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06vendor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12V\n\x15peak_flops_per_second\x18\x03 \x03(\x0b\x32\x31.apportion.v1.Accelerator.PeakFlopsPerSecondEntryB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cmemory_bytes\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12%\n\x17memory_bytes_per_second\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12+\n\x18scaleup_bytes_per_second\x18\x06 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\"\n\x14scaleup_domain_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1c\n\ttdp_watts\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x14\n\x06source\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x64oubt\x18\n \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x06offers\x18\x0b \x03(\x0b\x32\x18.apportion.v1.PriceOfferB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cscaleup_link\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12,\n\x19scaleout_bytes_per_second\x18\r \x01(\x01\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12\x17\n\tdie_count\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0crelease_date\x18\x0f \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a\x39\n\x17PeakFlopsPerSecondEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01:U\xea\x41R\n\x19\x61pportion.dev/Accelerator\x12\x1a\x61\x63\x63\x65lerators/{accelerator}*\x0c\x61\x63\x63\x65lerators2\x0b\x61\x63\x63\x65leratorB\x1b\n\x19_scaleup_bytes_per_secondB\x0c\n\n_tdp_wattsB\x1c\n\x1a_scaleout_bytes_per_second\"x\n\nPriceOffer\x12\r\n\x05offer\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x1a\n\x12price_usd_per_hour\x18\x04 \x01(\x01\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x11\n\tread_date\x18\x06 \x01(\t\"\xca\x05\n\nModelShape\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12#\n\x15total_parameter_count\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12$\n\x16\x61\x63tive_parameter_count\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0blayer_count\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x19\n\x0bhidden_size\x18\x05 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x65xpert_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12%\n\x17\x65xperts_per_token_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12 \n\x12kv_bytes_per_token\x18\x08 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x17\n\tattention\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\nhead_count\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\'\n\x14key_value_head_count\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12$\n\x11intermediate_size\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12\"\n\x0fvocabulary_size\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12\x1d\n\x0ftied_embeddings\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x63onfig_json\x18\x0f \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:T\xea\x41Q\n\x18\x61pportion.dev/ModelShape\x12\x1cmodelShapes/{model_shape=**}*\x0bmodelShapes2\nmodelShapeB\r\n\x0b_head_countB\x17\n\x15_key_value_head_countB\x14\n\x12_intermediate_sizeB\x12\n\x10_vocabulary_sizeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +39,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCELERATOR'].fields_by_name['name']._loaded_options = None
   _globals['_ACCELERATOR'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_ACCELERATOR'].fields_by_name['vendor']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['vendor']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['vendor']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['peak_flops_per_second']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['peak_flops_per_second']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['peak_flops_per_second']._serialized_options = b'\342A\001\002'
   _globals['_ACCELERATOR'].fields_by_name['memory_bytes']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['memory_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['memory_bytes']._serialized_options = b'\342A\001\002'
   _globals['_ACCELERATOR'].fields_by_name['memory_bytes_per_second']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['memory_bytes_per_second']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['memory_bytes_per_second']._serialized_options = b'\342A\001\002'
   _globals['_ACCELERATOR'].fields_by_name['scaleup_bytes_per_second']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['scaleup_bytes_per_second']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['scaleup_bytes_per_second']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['scaleup_domain_count']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['scaleup_domain_count']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['scaleup_domain_count']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['tdp_watts']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['tdp_watts']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['tdp_watts']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['source']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['source']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['source']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['doubt']._loaded_options = None
-  _globals['_ACCELERATOR'].fields_by_name['doubt']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['doubt']._serialized_options = b'\342A\001\001'
   _globals['_ACCELERATOR'].fields_by_name['offers']._loaded_options = None
   _globals['_ACCELERATOR'].fields_by_name['offers']._serialized_options = b'\342A\001\003'
+  _globals['_ACCELERATOR'].fields_by_name['scaleup_link']._loaded_options = None
+  _globals['_ACCELERATOR'].fields_by_name['scaleup_link']._serialized_options = b'\342A\001\001'
+  _globals['_ACCELERATOR'].fields_by_name['scaleout_bytes_per_second']._loaded_options = None
+  _globals['_ACCELERATOR'].fields_by_name['scaleout_bytes_per_second']._serialized_options = b'\342A\001\001'
+  _globals['_ACCELERATOR'].fields_by_name['die_count']._loaded_options = None
+  _globals['_ACCELERATOR'].fields_by_name['die_count']._serialized_options = b'\342A\001\001'
+  _globals['_ACCELERATOR'].fields_by_name['release_date']._loaded_options = None
+  _globals['_ACCELERATOR'].fields_by_name['release_date']._serialized_options = b'\342A\001\001'
+  _globals['_ACCELERATOR'].fields_by_name['create_time']._loaded_options = None
+  _globals['_ACCELERATOR'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_ACCELERATOR']._loaded_options = None
   _globals['_ACCELERATOR']._serialized_options = b'\352AR\n\031apportion.dev/Accelerator\022\032accelerators/{accelerator}*\014accelerators2\013accelerator'
   _globals['_MODELSHAPE'].fields_by_name['name']._loaded_options = None
@@ -66,25 +77,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSHAPE'].fields_by_name['active_parameter_count']._loaded_options = None
   _globals['_MODELSHAPE'].fields_by_name['active_parameter_count']._serialized_options = b'\342A\001\003'
   _globals['_MODELSHAPE'].fields_by_name['layer_count']._loaded_options = None
-  _globals['_MODELSHAPE'].fields_by_name['layer_count']._serialized_options = b'\342A\001\003'
+  _globals['_MODELSHAPE'].fields_by_name['layer_count']._serialized_options = b'\342A\001\001'
   _globals['_MODELSHAPE'].fields_by_name['hidden_size']._loaded_options = None
-  _globals['_MODELSHAPE'].fields_by_name['hidden_size']._serialized_options = b'\342A\001\003'
+  _globals['_MODELSHAPE'].fields_by_name['hidden_size']._serialized_options = b'\342A\001\001'
   _globals['_MODELSHAPE'].fields_by_name['expert_count']._loaded_options = None
-  _globals['_MODELSHAPE'].fields_by_name['expert_count']._serialized_options = b'\342A\001\003'
+  _globals['_MODELSHAPE'].fields_by_name['expert_count']._serialized_options = b'\342A\001\001'
   _globals['_MODELSHAPE'].fields_by_name['experts_per_token_count']._loaded_options = None
-  _globals['_MODELSHAPE'].fields_by_name['experts_per_token_count']._serialized_options = b'\342A\001\003'
+  _globals['_MODELSHAPE'].fields_by_name['experts_per_token_count']._serialized_options = b'\342A\001\001'
   _globals['_MODELSHAPE'].fields_by_name['kv_bytes_per_token']._loaded_options = None
   _globals['_MODELSHAPE'].fields_by_name['kv_bytes_per_token']._serialized_options = b'\342A\001\003'
   _globals['_MODELSHAPE'].fields_by_name['attention']._loaded_options = None
   _globals['_MODELSHAPE'].fields_by_name['attention']._serialized_options = b'\342A\001\003'
+  _globals['_MODELSHAPE'].fields_by_name['head_count']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['head_count']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['key_value_head_count']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['key_value_head_count']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['intermediate_size']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['intermediate_size']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['vocabulary_size']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['vocabulary_size']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['tied_embeddings']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['tied_embeddings']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['config_json']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['config_json']._serialized_options = b'\342A\001\001'
+  _globals['_MODELSHAPE'].fields_by_name['create_time']._loaded_options = None
+  _globals['_MODELSHAPE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_MODELSHAPE']._loaded_options = None
   _globals['_MODELSHAPE']._serialized_options = b'\352AQ\n\030apportion.dev/ModelShape\022\034modelShapes/{model_shape=**}*\013modelShapes2\nmodelShape'
-  _globals['_ACCELERATOR']._serialized_start=106
-  _globals['_ACCELERATOR']._serialized_end=707
-  _globals['_ACCELERATOR_PEAKFLOPSPERSECONDENTRY']._serialized_start=520
-  _globals['_ACCELERATOR_PEAKFLOPSPERSECONDENTRY']._serialized_end=577
-  _globals['_PRICEOFFER']._serialized_start=709
-  _globals['_PRICEOFFER']._serialized_end=829
-  _globals['_MODELSHAPE']._serialized_start=832
-  _globals['_MODELSHAPE']._serialized_end=1205
+  _globals['_ACCELERATOR']._serialized_start=139
+  _globals['_ACCELERATOR']._serialized_end=952
+  _globals['_ACCELERATOR_PEAKFLOPSPERSECONDENTRY']._serialized_start=735
+  _globals['_ACCELERATOR_PEAKFLOPSPERSECONDENTRY']._serialized_end=792
+  _globals['_PRICEOFFER']._serialized_start=954
+  _globals['_PRICEOFFER']._serialized_end=1074
+  _globals['_MODELSHAPE']._serialized_start=1077
+  _globals['_MODELSHAPE']._serialized_end=1791
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import typing
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
@@ -45,6 +46,11 @@ class Accelerator(google.protobuf.message.Message):
     SOURCE_FIELD_NUMBER: builtins.int
     DOUBT_FIELD_NUMBER: builtins.int
     OFFERS_FIELD_NUMBER: builtins.int
+    SCALEUP_LINK_FIELD_NUMBER: builtins.int
+    SCALEOUT_BYTES_PER_SECOND_FIELD_NUMBER: builtins.int
+    DIE_COUNT_FIELD_NUMBER: builtins.int
+    RELEASE_DATE_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, `accelerators/{accelerator}`."""
     vendor: builtins.str
@@ -56,20 +62,32 @@ class Accelerator(google.protobuf.message.Message):
     scaleup_bytes_per_second: builtins.float
     """Bandwidth inside the scale-up domain, one direction."""
     scaleup_domain_count: builtins.int
-    """Accelerators in one scale-up domain."""
+    """Accelerators in one scale-up domain; 1 when unset."""
     tdp_watts: builtins.float
     """Thermal design power."""
     source: builtins.str
     """Where the figures come from."""
     doubt: builtins.str
     """What is uncertain about them."""
+    scaleup_link: builtins.str
+    """What links a scale-up domain: `switch`, `mesh`, `torus`, `pcie` or `none`; `pcie` when unset and there is one."""
+    scaleout_bytes_per_second: builtins.float
+    """Bandwidth between scale-up domains, one direction, of one accelerator."""
+    die_count: builtins.int
+    """Devices that software sees in one package; 1 when unset."""
+    release_date: builtins.str
+    """When it came out, `2024-03` or longer."""
     @property
     def peak_flops_per_second(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
-        """Dense peak by precision (`bf16`, `fp8`, …), in FLOP per second."""
+        """Dense peak by precision (`bf16`, `fp8`, …), in FLOP per second; one of `bf16`, `fp16`, `fp32` at least."""
 
     @property
     def offers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PriceOffer]:
         """Offers on record."""
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was added here; unset of those that the service knows by itself."""
 
     def __init__(
         self,
@@ -85,9 +103,16 @@ class Accelerator(google.protobuf.message.Message):
         source: builtins.str = ...,
         doubt: builtins.str = ...,
         offers: collections.abc.Iterable[global___PriceOffer] | None = ...,
+        scaleup_link: builtins.str = ...,
+        scaleout_bytes_per_second: builtins.float | None = ...,
+        die_count: builtins.int = ...,
+        release_date: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_scaleup_bytes_per_second", b"_scaleup_bytes_per_second", "_tdp_watts", b"_tdp_watts", "scaleup_bytes_per_second", b"scaleup_bytes_per_second", "tdp_watts", b"tdp_watts"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_scaleup_bytes_per_second", b"_scaleup_bytes_per_second", "_tdp_watts", b"_tdp_watts", "doubt", b"doubt", "memory_bytes", b"memory_bytes", "memory_bytes_per_second", b"memory_bytes_per_second", "name", b"name", "offers", b"offers", "peak_flops_per_second", b"peak_flops_per_second", "scaleup_bytes_per_second", b"scaleup_bytes_per_second", "scaleup_domain_count", b"scaleup_domain_count", "source", b"source", "tdp_watts", b"tdp_watts", "vendor", b"vendor"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_scaleout_bytes_per_second", b"_scaleout_bytes_per_second", "_scaleup_bytes_per_second", b"_scaleup_bytes_per_second", "_tdp_watts", b"_tdp_watts", "create_time", b"create_time", "scaleout_bytes_per_second", b"scaleout_bytes_per_second", "scaleup_bytes_per_second", b"scaleup_bytes_per_second", "tdp_watts", b"tdp_watts"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_scaleout_bytes_per_second", b"_scaleout_bytes_per_second", "_scaleup_bytes_per_second", b"_scaleup_bytes_per_second", "_tdp_watts", b"_tdp_watts", "create_time", b"create_time", "die_count", b"die_count", "doubt", b"doubt", "memory_bytes", b"memory_bytes", "memory_bytes_per_second", b"memory_bytes_per_second", "name", b"name", "offers", b"offers", "peak_flops_per_second", b"peak_flops_per_second", "release_date", b"release_date", "scaleout_bytes_per_second", b"scaleout_bytes_per_second", "scaleup_bytes_per_second", b"scaleup_bytes_per_second", "scaleup_domain_count", b"scaleup_domain_count", "scaleup_link", b"scaleup_link", "source", b"source", "tdp_watts", b"tdp_watts", "vendor", b"vendor"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_scaleout_bytes_per_second", b"_scaleout_bytes_per_second"]) -> typing.Literal["scaleout_bytes_per_second"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_scaleup_bytes_per_second", b"_scaleup_bytes_per_second"]) -> typing.Literal["scaleup_bytes_per_second"] | None: ...
     @typing.overload
@@ -148,6 +173,13 @@ class ModelShape(google.protobuf.message.Message):
     EXPERTS_PER_TOKEN_COUNT_FIELD_NUMBER: builtins.int
     KV_BYTES_PER_TOKEN_FIELD_NUMBER: builtins.int
     ATTENTION_FIELD_NUMBER: builtins.int
+    HEAD_COUNT_FIELD_NUMBER: builtins.int
+    KEY_VALUE_HEAD_COUNT_FIELD_NUMBER: builtins.int
+    INTERMEDIATE_SIZE_FIELD_NUMBER: builtins.int
+    VOCABULARY_SIZE_FIELD_NUMBER: builtins.int
+    TIED_EMBEDDINGS_FIELD_NUMBER: builtins.int
+    CONFIG_JSON_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, `modelShapes/{model_shape}`."""
     total_parameter_count: builtins.float
@@ -166,6 +198,22 @@ class ModelShape(google.protobuf.message.Message):
     """Key-value cache a token, 16 bit."""
     attention: builtins.str
     """`MHA`, `GQA` or `MLA`."""
+    head_count: builtins.int
+    """Query heads; with the other fields that are not output alone, enough of a plain model of your own."""
+    key_value_head_count: builtins.int
+    """Key-value heads; as many as query heads when unset."""
+    intermediate_size: builtins.int
+    """Width of the feed-forward block, or of one expert; four times the hidden size when unset."""
+    vocabulary_size: builtins.int
+    """Tokens in the vocabulary."""
+    tied_embeddings: builtins.bool
+    """Does the output projection share the embedding's weights?"""
+    config_json: builtins.str
+    """Content of a Hugging Face `config.json`, of a model of your own; overrules the fields."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was added here; unset of those that the service knows by itself."""
+
     def __init__(
         self,
         *,
@@ -178,7 +226,23 @@ class ModelShape(google.protobuf.message.Message):
         experts_per_token_count: builtins.int = ...,
         kv_bytes_per_token: builtins.float = ...,
         attention: builtins.str = ...,
+        head_count: builtins.int | None = ...,
+        key_value_head_count: builtins.int | None = ...,
+        intermediate_size: builtins.int | None = ...,
+        vocabulary_size: builtins.int | None = ...,
+        tied_embeddings: builtins.bool = ...,
+        config_json: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["active_parameter_count", b"active_parameter_count", "attention", b"attention", "expert_count", b"expert_count", "experts_per_token_count", b"experts_per_token_count", "hidden_size", b"hidden_size", "kv_bytes_per_token", b"kv_bytes_per_token", "layer_count", b"layer_count", "name", b"name", "total_parameter_count", b"total_parameter_count"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_head_count", b"_head_count", "_intermediate_size", b"_intermediate_size", "_key_value_head_count", b"_key_value_head_count", "_vocabulary_size", b"_vocabulary_size", "create_time", b"create_time", "head_count", b"head_count", "intermediate_size", b"intermediate_size", "key_value_head_count", b"key_value_head_count", "vocabulary_size", b"vocabulary_size"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_head_count", b"_head_count", "_intermediate_size", b"_intermediate_size", "_key_value_head_count", b"_key_value_head_count", "_vocabulary_size", b"_vocabulary_size", "active_parameter_count", b"active_parameter_count", "attention", b"attention", "config_json", b"config_json", "create_time", b"create_time", "expert_count", b"expert_count", "experts_per_token_count", b"experts_per_token_count", "head_count", b"head_count", "hidden_size", b"hidden_size", "intermediate_size", b"intermediate_size", "key_value_head_count", b"key_value_head_count", "kv_bytes_per_token", b"kv_bytes_per_token", "layer_count", b"layer_count", "name", b"name", "tied_embeddings", b"tied_embeddings", "total_parameter_count", b"total_parameter_count", "vocabulary_size", b"vocabulary_size"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_head_count", b"_head_count"]) -> typing.Literal["head_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_intermediate_size", b"_intermediate_size"]) -> typing.Literal["intermediate_size"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_key_value_head_count", b"_key_value_head_count"]) -> typing.Literal["key_value_head_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_vocabulary_size", b"_vocabulary_size"]) -> typing.Literal["vocabulary_size"] | None: ...
 
 global___ModelShape = ModelShape

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
 import apportion.v1.table_pb2
 import builtins
@@ -149,6 +150,9 @@ class EstimateServingRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     POINTS_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
+    calibration: builtins.str
+    """Predict with the constants of this calibration; the shipped ones when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -157,9 +161,10 @@ class EstimateServingRequest(google.protobuf.message.Message):
         self,
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
+        calibration: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
 
 global___EstimateServingRequest = EstimateServingRequest
 
@@ -193,6 +198,9 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     POINTS_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
+    calibration: builtins.str
+    """Predict with the constants of this calibration; the shipped ones when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -201,9 +209,10 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
         self,
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
+        calibration: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
 
 global___EstimateEnergyRequest = EstimateEnergyRequest
 
@@ -271,3 +280,302 @@ class EstimateTrainingResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["table", b"table"]) -> None: ...
 
 global___EstimateTrainingResponse = EstimateTrainingResponse
+
+@typing.final
+class CreateAcceleratorRequest(google.protobuf.message.Message):
+    """Request of `Hardware.CreateAccelerator`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ACCELERATOR_ID_FIELD_NUMBER: builtins.int
+    ACCELERATOR_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    accelerator_id: builtins.str
+    """The last segment of the resource name: a name that no accelerator bears, shipped or your own."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, store nothing."""
+    @property
+    def accelerator(self) -> apportion.v1.hardware_pb2.Accelerator:
+        """What is known of it."""
+
+    def __init__(
+        self,
+        *,
+        accelerator_id: builtins.str = ...,
+        accelerator: apportion.v1.hardware_pb2.Accelerator | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["accelerator", b"accelerator"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accelerator", b"accelerator", "accelerator_id", b"accelerator_id", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+global___CreateAcceleratorRequest = CreateAcceleratorRequest
+
+@typing.final
+class DeleteAcceleratorRequest(google.protobuf.message.Message):
+    """Request of `Hardware.DeleteAccelerator`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`accelerators/{accelerator}`, one of your own."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteAcceleratorRequest = DeleteAcceleratorRequest
+
+@typing.final
+class CreateModelShapeRequest(google.protobuf.message.Message):
+    """Request of `Hardware.CreateModelShape`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_SHAPE_ID_FIELD_NUMBER: builtins.int
+    MODEL_SHAPE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    model_shape_id: builtins.str
+    """The last segment of the resource name: a name that no model bears, shipped or your own."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, store nothing."""
+    @property
+    def model_shape(self) -> apportion.v1.hardware_pb2.ModelShape:
+        """What is known of it."""
+
+    def __init__(
+        self,
+        *,
+        model_shape_id: builtins.str = ...,
+        model_shape: apportion.v1.hardware_pb2.ModelShape | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["model_shape", b"model_shape"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["model_shape", b"model_shape", "model_shape_id", b"model_shape_id", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+global___CreateModelShapeRequest = CreateModelShapeRequest
+
+@typing.final
+class DeleteModelShapeRequest(google.protobuf.message.Message):
+    """Request of `Hardware.DeleteModelShape`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`modelShapes/{model_shape}`, one of your own."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteModelShapeRequest = DeleteModelShapeRequest
+
+@typing.final
+class CalibrateRequest(google.protobuf.message.Message):
+    """Request of `Hardware.Calibrate`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CALIBRATION_ID_FIELD_NUMBER: builtins.int
+    MEASUREMENTS_FIELD_NUMBER: builtins.int
+    ACCELERATOR_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    PRECISION_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    TENSOR_PARALLEL_FIELD_NUMBER: builtins.int
+    PIPELINE_PARALLEL_FIELD_NUMBER: builtins.int
+    EXPERT_PARALLEL_FIELD_NUMBER: builtins.int
+    ACCELERATOR_COUNT_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    calibration_id: builtins.str
+    """The id; a taken one gets its next version. Drawn at random when unset."""
+    accelerator: builtins.str
+    """The accelerator of all measurements, whatever the files say; what they say when unset. Likewise the following."""
+    model: builtins.str
+    """The model."""
+    precision: builtins.str
+    """The weight format (`bf16`, `fp8`, …)."""
+    engine: builtins.str
+    """The engine (`vllm`, `sglang`, `trtllm`, …)."""
+    tensor_parallel: builtins.int
+    """Tensor-parallel ways."""
+    pipeline_parallel: builtins.int
+    """Pipeline stages."""
+    expert_parallel: builtins.int
+    """Ways that experts are spread over."""
+    accelerator_count: builtins.int
+    """Accelerators in all."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, start nothing."""
+    @property
+    def measurements(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MeasurementFile]:
+        """The measurements, as their tools wrote them."""
+
+    def __init__(
+        self,
+        *,
+        calibration_id: builtins.str = ...,
+        measurements: collections.abc.Iterable[global___MeasurementFile] | None = ...,
+        accelerator: builtins.str = ...,
+        model: builtins.str = ...,
+        precision: builtins.str = ...,
+        engine: builtins.str = ...,
+        tensor_parallel: builtins.int | None = ...,
+        pipeline_parallel: builtins.int | None = ...,
+        expert_parallel: builtins.int | None = ...,
+        accelerator_count: builtins.int | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_accelerator_count", b"_accelerator_count", "_expert_parallel", b"_expert_parallel", "_pipeline_parallel", b"_pipeline_parallel", "_tensor_parallel", b"_tensor_parallel", "accelerator_count", b"accelerator_count", "expert_parallel", b"expert_parallel", "pipeline_parallel", b"pipeline_parallel", "tensor_parallel", b"tensor_parallel"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_accelerator_count", b"_accelerator_count", "_expert_parallel", b"_expert_parallel", "_pipeline_parallel", b"_pipeline_parallel", "_tensor_parallel", b"_tensor_parallel", "accelerator", b"accelerator", "accelerator_count", b"accelerator_count", "calibration_id", b"calibration_id", "engine", b"engine", "expert_parallel", b"expert_parallel", "measurements", b"measurements", "model", b"model", "pipeline_parallel", b"pipeline_parallel", "precision", b"precision", "request_id", b"request_id", "tensor_parallel", b"tensor_parallel", "validate_only", b"validate_only"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_accelerator_count", b"_accelerator_count"]) -> typing.Literal["accelerator_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_expert_parallel", b"_expert_parallel"]) -> typing.Literal["expert_parallel"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_pipeline_parallel", b"_pipeline_parallel"]) -> typing.Literal["pipeline_parallel"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_tensor_parallel", b"_tensor_parallel"]) -> typing.Literal["tensor_parallel"] | None: ...
+
+global___CalibrateRequest = CalibrateRequest
+
+@typing.final
+class MeasurementFile(google.protobuf.message.Message):
+    """One file of measurements: the result of `vllm bench serve`, of InferenceX or of GuideLLM, or CSV in the columns that
+    `EstimateServing` takes with `tpot_ms` and `ttft_ms`. The format is told from the content.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILE_NAME_FIELD_NUMBER: builtins.int
+    CONTENT_FIELD_NUMBER: builtins.int
+    file_name: builtins.str
+    """What reasons of refusal call it."""
+    content: builtins.str
+    """The text."""
+    def __init__(
+        self,
+        *,
+        file_name: builtins.str = ...,
+        content: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["content", b"content", "file_name", b"file_name"]) -> None: ...
+
+global___MeasurementFile = MeasurementFile
+
+@typing.final
+class CalibrateMetadata(google.protobuf.message.Message):
+    """Metadata of the operation that `Hardware.Calibrate` starts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: builtins.int
+    stage: builtins.str
+    """`queued`, `running` or `done`."""
+    def __init__(
+        self,
+        *,
+        stage: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["stage", b"stage"]) -> None: ...
+
+global___CalibrateMetadata = CalibrateMetadata
+
+@typing.final
+class GetCalibrationRequest(google.protobuf.message.Message):
+    """Request of `Hardware.GetCalibration`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`calibrations/{calibration}` or `calibrations/{calibration}@{version}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___GetCalibrationRequest = GetCalibrationRequest
+
+@typing.final
+class ListCalibrationsRequest(google.protobuf.message.Message):
+    """Request of `Hardware.ListCalibrations`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Entries wanted; 0 means 50, more than 1000 means 1000."""
+    page_token: builtins.str
+    """`next_page_token` of the previous answer."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListCalibrationsRequest = ListCalibrationsRequest
+
+@typing.final
+class ListCalibrationsResponse(google.protobuf.message.Message):
+    """Answer of `Hardware.ListCalibrations`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CALIBRATIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def calibrations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.calibration_pb2.Calibration]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        calibrations: collections.abc.Iterable[apportion.v1.calibration_pb2.Calibration] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibrations", b"calibrations", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___ListCalibrationsResponse = ListCalibrationsResponse
+
+@typing.final
+class DeleteCalibrationRequest(google.protobuf.message.Message):
+    """Request of `Hardware.DeleteCalibration`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`calibrations/{calibration}` or `calibrations/{calibration}@{version}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteCalibrationRequest = DeleteCalibrationRequest

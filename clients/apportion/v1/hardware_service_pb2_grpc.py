@@ -3,8 +3,11 @@
 import grpc
 import warnings
 
+from apportion.v1 import calibration_pb2 as apportion_dot_v1_dot_calibration__pb2
 from apportion.v1 import hardware_pb2 as apportion_dot_v1_dot_hardware__pb2
 from apportion.v1 import hardware_service_pb2 as apportion_dot_v1_dot_hardware__service__pb2
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
@@ -41,6 +44,16 @@ class HardwareStub(object):
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetAcceleratorRequest.SerializeToString,
                 response_deserializer=apportion_dot_v1_dot_hardware__pb2.Accelerator.FromString,
                 _registered_method=True)
+        self.CreateAccelerator = channel.unary_unary(
+                '/apportion.v1.Hardware/CreateAccelerator',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.CreateAcceleratorRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__pb2.Accelerator.FromString,
+                _registered_method=True)
+        self.DeleteAccelerator = channel.unary_unary(
+                '/apportion.v1.Hardware/DeleteAccelerator',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteAcceleratorRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListAccelerators = channel.unary_unary(
                 '/apportion.v1.Hardware/ListAccelerators',
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListAcceleratorsRequest.SerializeToString,
@@ -51,10 +64,40 @@ class HardwareStub(object):
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetModelShapeRequest.SerializeToString,
                 response_deserializer=apportion_dot_v1_dot_hardware__pb2.ModelShape.FromString,
                 _registered_method=True)
+        self.CreateModelShape = channel.unary_unary(
+                '/apportion.v1.Hardware/CreateModelShape',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.CreateModelShapeRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__pb2.ModelShape.FromString,
+                _registered_method=True)
+        self.DeleteModelShape = channel.unary_unary(
+                '/apportion.v1.Hardware/DeleteModelShape',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteModelShapeRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ListModelShapes = channel.unary_unary(
                 '/apportion.v1.Hardware/ListModelShapes',
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.SerializeToString,
                 response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.FromString,
+                _registered_method=True)
+        self.Calibrate = channel.unary_unary(
+                '/apportion.v1.Hardware/Calibrate',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.CalibrateRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.GetCalibration = channel.unary_unary(
+                '/apportion.v1.Hardware/GetCalibration',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetCalibrationRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_calibration__pb2.Calibration.FromString,
+                _registered_method=True)
+        self.ListCalibrations = channel.unary_unary(
+                '/apportion.v1.Hardware/ListCalibrations',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsResponse.FromString,
+                _registered_method=True)
+        self.DeleteCalibration = channel.unary_unary(
+                '/apportion.v1.Hardware/DeleteCalibration',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.EstimateServing = channel.unary_unary(
                 '/apportion.v1.Hardware/EstimateServing',
@@ -84,8 +127,22 @@ class HardwareServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateAccelerator(self, request, context):
+        """Adds an accelerator of your own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAccelerator(self, request, context):
+        """Forgets an accelerator of your own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAccelerators(self, request, context):
-        """All accelerators, by name.
+        """All accelerators, by name; those of your own last.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,8 +155,50 @@ class HardwareServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateModelShape(self, request, context):
+        """Adds a model of your own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModelShape(self, request, context):
+        """Forgets a model of your own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModelShapes(self, request, context):
-        """All model shapes, by name.
+        """All model shapes, by name; those of your own last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Calibrate(self, request, context):
+        """Refits the serving constants to measurements, shrunk towards the shipped ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCalibration(self, request, context):
+        """One calibration; of an id without a version the newest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCalibrations(self, request, context):
+        """The calibrations in all their versions, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCalibration(self, request, context):
+        """Forgets one version of a calibration, or, of an id without a version, all of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +233,16 @@ def add_HardwareServicer_to_server(servicer, server):
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetAcceleratorRequest.FromString,
                     response_serializer=apportion_dot_v1_dot_hardware__pb2.Accelerator.SerializeToString,
             ),
+            'CreateAccelerator': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAccelerator,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.CreateAcceleratorRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__pb2.Accelerator.SerializeToString,
+            ),
+            'DeleteAccelerator': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAccelerator,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteAcceleratorRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'ListAccelerators': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAccelerators,
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListAcceleratorsRequest.FromString,
@@ -144,10 +253,40 @@ def add_HardwareServicer_to_server(servicer, server):
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetModelShapeRequest.FromString,
                     response_serializer=apportion_dot_v1_dot_hardware__pb2.ModelShape.SerializeToString,
             ),
+            'CreateModelShape': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateModelShape,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.CreateModelShapeRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__pb2.ModelShape.SerializeToString,
+            ),
+            'DeleteModelShape': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModelShape,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteModelShapeRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'ListModelShapes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModelShapes,
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.FromString,
                     response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.SerializeToString,
+            ),
+            'Calibrate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Calibrate,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.CalibrateRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'GetCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalibration,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetCalibrationRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_calibration__pb2.Calibration.SerializeToString,
+            ),
+            'ListCalibrations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCalibrations,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsResponse.SerializeToString,
+            ),
+            'DeleteCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCalibration,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'EstimateServing': grpc.unary_unary_rpc_method_handler(
                     servicer.EstimateServing,
@@ -193,6 +332,60 @@ class Hardware(object):
             '/apportion.v1.Hardware/GetAccelerator',
             apportion_dot_v1_dot_hardware__service__pb2.GetAcceleratorRequest.SerializeToString,
             apportion_dot_v1_dot_hardware__pb2.Accelerator.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAccelerator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/CreateAccelerator',
+            apportion_dot_v1_dot_hardware__service__pb2.CreateAcceleratorRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__pb2.Accelerator.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAccelerator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/DeleteAccelerator',
+            apportion_dot_v1_dot_hardware__service__pb2.DeleteAcceleratorRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,
@@ -258,6 +451,60 @@ class Hardware(object):
             _registered_method=True)
 
     @staticmethod
+    def CreateModelShape(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/CreateModelShape',
+            apportion_dot_v1_dot_hardware__service__pb2.CreateModelShapeRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__pb2.ModelShape.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModelShape(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/DeleteModelShape',
+            apportion_dot_v1_dot_hardware__service__pb2.DeleteModelShapeRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListModelShapes(request,
             target,
             options=(),
@@ -274,6 +521,114 @@ class Hardware(object):
             '/apportion.v1.Hardware/ListModelShapes',
             apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.SerializeToString,
             apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Calibrate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/Calibrate',
+            apportion_dot_v1_dot_hardware__service__pb2.CalibrateRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/GetCalibration',
+            apportion_dot_v1_dot_hardware__service__pb2.GetCalibrationRequest.SerializeToString,
+            apportion_dot_v1_dot_calibration__pb2.Calibration.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCalibrations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/ListCalibrations',
+            apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__service__pb2.ListCalibrationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/DeleteCalibration',
+            apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,9 +4,12 @@ isort:skip_file
 """
 
 import abc
+import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
 import apportion.v1.hardware_service_pb2
 import collections.abc
+import google.longrunning.operations_pb2
+import google.protobuf.empty_pb2
 import grpc
 import grpc.aio
 import typing
@@ -28,11 +31,23 @@ class HardwareStub:
     ]
     """One accelerator with its offers."""
 
+    CreateAccelerator: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreateAcceleratorRequest,
+        apportion.v1.hardware_pb2.Accelerator,
+    ]
+    """Adds an accelerator of your own."""
+
+    DeleteAccelerator: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteAcceleratorRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets an accelerator of your own."""
+
     ListAccelerators: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.ListAcceleratorsRequest,
         apportion.v1.hardware_service_pb2.ListAcceleratorsResponse,
     ]
-    """All accelerators, by name."""
+    """All accelerators, by name; those of your own last."""
 
     GetModelShape: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.GetModelShapeRequest,
@@ -40,11 +55,47 @@ class HardwareStub:
     ]
     """One model shape."""
 
+    CreateModelShape: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreateModelShapeRequest,
+        apportion.v1.hardware_pb2.ModelShape,
+    ]
+    """Adds a model of your own."""
+
+    DeleteModelShape: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteModelShapeRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets a model of your own."""
+
     ListModelShapes: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.ListModelShapesRequest,
         apportion.v1.hardware_service_pb2.ListModelShapesResponse,
     ]
-    """All model shapes, by name."""
+    """All model shapes, by name; those of your own last."""
+
+    Calibrate: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CalibrateRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Refits the serving constants to measurements, shrunk towards the shipped ones."""
+
+    GetCalibration: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetCalibrationRequest,
+        apportion.v1.calibration_pb2.Calibration,
+    ]
+    """One calibration; of an id without a version the newest."""
+
+    ListCalibrations: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListCalibrationsRequest,
+        apportion.v1.hardware_service_pb2.ListCalibrationsResponse,
+    ]
+    """The calibrations in all their versions, newest first."""
+
+    DeleteCalibration: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteCalibrationRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets one version of a calibration, or, of an id without a version, all of them."""
 
     EstimateServing: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.EstimateServingRequest,
@@ -73,11 +124,23 @@ class HardwareAsyncStub:
     ]
     """One accelerator with its offers."""
 
+    CreateAccelerator: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreateAcceleratorRequest,
+        apportion.v1.hardware_pb2.Accelerator,
+    ]
+    """Adds an accelerator of your own."""
+
+    DeleteAccelerator: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteAcceleratorRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets an accelerator of your own."""
+
     ListAccelerators: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.ListAcceleratorsRequest,
         apportion.v1.hardware_service_pb2.ListAcceleratorsResponse,
     ]
-    """All accelerators, by name."""
+    """All accelerators, by name; those of your own last."""
 
     GetModelShape: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.GetModelShapeRequest,
@@ -85,11 +148,47 @@ class HardwareAsyncStub:
     ]
     """One model shape."""
 
+    CreateModelShape: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreateModelShapeRequest,
+        apportion.v1.hardware_pb2.ModelShape,
+    ]
+    """Adds a model of your own."""
+
+    DeleteModelShape: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteModelShapeRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets a model of your own."""
+
     ListModelShapes: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.ListModelShapesRequest,
         apportion.v1.hardware_service_pb2.ListModelShapesResponse,
     ]
-    """All model shapes, by name."""
+    """All model shapes, by name; those of your own last."""
+
+    Calibrate: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CalibrateRequest,
+        google.longrunning.operations_pb2.Operation,
+    ]
+    """Refits the serving constants to measurements, shrunk towards the shipped ones."""
+
+    GetCalibration: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetCalibrationRequest,
+        apportion.v1.calibration_pb2.Calibration,
+    ]
+    """One calibration; of an id without a version the newest."""
+
+    ListCalibrations: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListCalibrationsRequest,
+        apportion.v1.hardware_service_pb2.ListCalibrationsResponse,
+    ]
+    """The calibrations in all their versions, newest first."""
+
+    DeleteCalibration: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeleteCalibrationRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets one version of a calibration, or, of an id without a version, all of them."""
 
     EstimateServing: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.EstimateServingRequest,
@@ -121,12 +220,28 @@ class HardwareServicer(metaclass=abc.ABCMeta):
         """One accelerator with its offers."""
 
     @abc.abstractmethod
+    def CreateAccelerator(
+        self,
+        request: apportion.v1.hardware_service_pb2.CreateAcceleratorRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_pb2.Accelerator, collections.abc.Awaitable[apportion.v1.hardware_pb2.Accelerator]]:
+        """Adds an accelerator of your own."""
+
+    @abc.abstractmethod
+    def DeleteAccelerator(
+        self,
+        request: apportion.v1.hardware_service_pb2.DeleteAcceleratorRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Forgets an accelerator of your own."""
+
+    @abc.abstractmethod
     def ListAccelerators(
         self,
         request: apportion.v1.hardware_service_pb2.ListAcceleratorsRequest,
         context: _ServicerContext,
     ) -> typing.Union[apportion.v1.hardware_service_pb2.ListAcceleratorsResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListAcceleratorsResponse]]:
-        """All accelerators, by name."""
+        """All accelerators, by name; those of your own last."""
 
     @abc.abstractmethod
     def GetModelShape(
@@ -137,12 +252,60 @@ class HardwareServicer(metaclass=abc.ABCMeta):
         """One model shape."""
 
     @abc.abstractmethod
+    def CreateModelShape(
+        self,
+        request: apportion.v1.hardware_service_pb2.CreateModelShapeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_pb2.ModelShape, collections.abc.Awaitable[apportion.v1.hardware_pb2.ModelShape]]:
+        """Adds a model of your own."""
+
+    @abc.abstractmethod
+    def DeleteModelShape(
+        self,
+        request: apportion.v1.hardware_service_pb2.DeleteModelShapeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Forgets a model of your own."""
+
+    @abc.abstractmethod
     def ListModelShapes(
         self,
         request: apportion.v1.hardware_service_pb2.ListModelShapesRequest,
         context: _ServicerContext,
     ) -> typing.Union[apportion.v1.hardware_service_pb2.ListModelShapesResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListModelShapesResponse]]:
-        """All model shapes, by name."""
+        """All model shapes, by name; those of your own last."""
+
+    @abc.abstractmethod
+    def Calibrate(
+        self,
+        request: apportion.v1.hardware_service_pb2.CalibrateRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.longrunning.operations_pb2.Operation, collections.abc.Awaitable[google.longrunning.operations_pb2.Operation]]:
+        """Refits the serving constants to measurements, shrunk towards the shipped ones."""
+
+    @abc.abstractmethod
+    def GetCalibration(
+        self,
+        request: apportion.v1.hardware_service_pb2.GetCalibrationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.calibration_pb2.Calibration, collections.abc.Awaitable[apportion.v1.calibration_pb2.Calibration]]:
+        """One calibration; of an id without a version the newest."""
+
+    @abc.abstractmethod
+    def ListCalibrations(
+        self,
+        request: apportion.v1.hardware_service_pb2.ListCalibrationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_service_pb2.ListCalibrationsResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListCalibrationsResponse]]:
+        """The calibrations in all their versions, newest first."""
+
+    @abc.abstractmethod
+    def DeleteCalibration(
+        self,
+        request: apportion.v1.hardware_service_pb2.DeleteCalibrationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Forgets one version of a calibration, or, of an id without a version, all of them."""
 
     @abc.abstractmethod
     def EstimateServing(
