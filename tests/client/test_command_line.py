@@ -82,6 +82,18 @@ def test_forms_are_compared(run: Run) -> None:
     assert run("compare", RUNS, "--forms", "chinchila").code == 2
 
 
+def test_targets_and_approaches_are_compared(run: Run) -> None:
+    few = ("--where", "epochs <= 4", "--bootstrap", "20")
+    several = run("compare", RUNS, "--targets", "loss", "--forms", "chinchilla", *few, "-o", "json").document
+    assert several["chosen_form"] == several["targets"]["loss"]["chosen_form"] == "chinchilla"
+    assert "loss" in run("compare", RUNS, "--targets", "loss", "--forms", "chinchilla", *few).out
+    ways = run("compare", RUNS, "--approaches", *few, "--output", "json").document
+    assert [way["name"] for way in ways["approaches"]] == ["envelope", "isoflop", "parametric"]
+    assert ways["pooled"]["lower"] <= ways["pooled"]["upper"]
+    assert "disagreement" in run("compare", RUNS, "--approaches", *few).out
+    assert run("compare", RUNS, "--approaches", "--forms", "kaplan").code == 2
+
+
 def test_a_training_plan_as_json_has_the_contract_names(run: Run) -> None:
     done = run("plan", "training", "--law", "besiroglu-2024", "--training-flops", "1e22", "--output", "json")
     assert done.code == 0

@@ -30,7 +30,7 @@ _FRONT_DECISIONS = (
 
 
 def laws(found: Iterable[answers.Law]) -> RenderableType:
-    grid = _grid("law", "form", "grade", "N range", "coefficients", "source", numeric=False)
+    grid = grid_of("law", "form", "grade", "N range", "coefficients", "source", numeric=False)
     for law in found:
         coefficients = ", ".join(f"{name} {value:.4g}" for name, value in law.coefficients.items())
         spread = law.ranges.get("parameter_count")
@@ -45,43 +45,9 @@ def laws(found: Iterable[answers.Law]) -> RenderableType:
     return grid
 
 
-def comparison(found: answers.FormComparison) -> RenderableType:
-    """Forms by extrapolation error; the held-out runs' error beside it where there are any."""
-    percent = found.error_kind == "log_ratio"
-    grid = _grid("form", "error", "interval", "held out", "R²", "fitted", numeric=True)
-    for score in found.ranking:
-        error, checked = score.extrapolation_error, score.holdout_error
-        name = Text(score.form, "dim" if score.baseline else "bold" if score.form == found.chosen_form else "")
-        r_squared = "–" if score.holdout_r_squared is None else f"{score.holdout_r_squared:.4f}"
-        way = "" if score.baseline else f"{score.coefficient_count} coefficients, {score.sharing}"
-        grid.add_row(
-            name,
-            _error(error.value, percent) if error else "–",
-            f"{_error(error.lower, percent)} … {_error(error.upper, percent)}" if error else "–",
-            _error(checked.value, percent) if checked else "–",
-            r_squared,
-            way + (", tied" if score.tied and score.form != found.chosen_form else ""),
-        )
-    verdict = Text.assemble(
-        ("chosen " if found.trustworthy else "not to be trusted ", "bold green" if found.trustworthy else "bold red"),
-        (found.chosen_form, "bold"),
-        f"  {found.statement}",
-    )
-    splits = _facts()
-    for split in found.splits:
-        splits.add_row(escape(split.name), f"{split.fitted_row_count} runs fitted, {split.held_row_count} predicted")
-    for form, why in found.excluded_forms.items():
-        splits.add_row(f"{form} left out", escape(why))
-    return _stack(verdict, grid, splits)
-
-
-def _error(value: float, percent: bool) -> str:
-    return f"{value:.2%}" if percent else f"{value:.4g}"
-
-
 def law(found: answers.Law) -> RenderableType:
     head = Text.assemble((found.name, "bold"), "  ", found.form, "  ", (found.grade, _GRADES.get(found.grade, "")))
-    coefficients = _grid("coefficient", "value", "interval", "standard error")
+    coefficients = grid_of("coefficient", "value", "interval", "standard error")
     for name, value in found.coefficients.items():
         interval = found.intervals.get(name)
         coefficients.add_row(
@@ -90,17 +56,22 @@ def law(found: answers.Law) -> RenderableType:
             f"{interval.lower:.6g} … {interval.upper:.6g}" if interval else "–",
             f"{interval.standard_error:.3g}" if interval and interval.standard_error is not None else "–",
         )
-    facts = _facts()
+    facts = facts_of()
     if found.objective_value is not None:
         facts.add_row("objective", f"{found.objective_value:.10g}  {escape(found.objective)}")
     exponent = found.compute_optimal_exponent
     if exponent is not None:
         spread = f"  [{exponent.lower:.4f}, {exponent.upper:.4f}]" if exponent.lower < exponent.upper else ""
         facts.add_row("compute-optimal N", escape(f"∝ C^{exponent.value:.4f}{spread}"))
+    for name, other in found.approach_exponents.items():
+        if name != "parametric":
+            where = "over all approaches" if name == "pooled" else f"by {name}"
+            facts.add_row(f"  {where}", escape(f"∝ C^{other.value:.4f}  [{other.lower:.4f}, {other.upper:.4f}]"))
     for name, value_range in found.ranges.items():
         facts.add_row(f"range of {name}", f"{value_range.lower:.4g} … {value_range.upper:.4g}")
     for label, text in (
         ("formula", found.formula),
+        ("value", found.metric),
         ("parameters counted", found.parameter_convention),
         ("compute model", found.compute_model),
         ("corpus", found.corpus),
@@ -112,11 +83,11 @@ def law(found: answers.Law) -> RenderableType:
     for name, number in found.diagnostics.items():
         if "." not in name:  # what is nested further is for programs
             facts.add_row(escape(name.replace("_", " ")), f"{number:.6g}")
-    return _stack(head, coefficients, facts, *_warnings(found.warnings))
+    return stacked(head, coefficients, facts, *warned(found.warnings))
 
 
 def run_sets(found: Iterable[answers.RunSet]) -> RenderableType:
-    grid = _grid("runs", "rows", "columns", "stored")
+    grid = grid_of("runs", "rows", "columns", "stored")
     for item in found:
         when = item.create_time.strftime("%Y-%m-%d %H:%M") if item.create_time else "–"
         grid.add_row(item.name, f"{item.row_count:,}", escape(", ".join(item.column_names)), when)
@@ -124,7 +95,7 @@ def run_sets(found: Iterable[answers.RunSet]) -> RenderableType:
 
 
 def plans(found: Iterable[answers.Plan]) -> RenderableType:
-    grid = _grid("plan", "kind", "outcome", "objective", "decision")
+    grid = grid_of("plan", "kind", "outcome", "objective", "decision")
     for item in found:
         value = item.metrics.get(item.objective)
         grid.add_row(
@@ -149,20 +120,20 @@ def plan(found: answers.Plan, explanation: str = "") -> RenderableType:
         parts += [_binding(found.binding)] if found.binding else []
         parts += [_alternatives(found)] if found.alternatives else []
     parts += _blocking(found.conflicts, found.relaxation)
-    parts += _warnings(found.warnings)
+    parts += warned(found.warnings)
     text = explanation or found.explanation
     parts += [Text(text)] if text else []
-    return _stack(*parts)
+    return stacked(*parts)
 
 
 def front(found: answers.Front) -> RenderableType:
     if not found.points:
         head = Text.assemble(("Front", "bold"), "  ", _outcome(found.outcome))
-        return _stack(head, *_blocking(found.conflicts, found.relaxation), *_warnings(found.warnings))
+        return stacked(head, *_blocking(found.conflicts, found.relaxation), *warned(found.warnings))
     decisions = [
         name for name in _FRONT_DECISIONS if any(getattr(point.decision, name) is not None for point in found.points)
     ]
-    grid = _grid("#", *found.objectives, *decisions, numeric=False)
+    grid = grid_of("#", *found.objectives, *decisions, numeric=False)
     for number, point in enumerate(found.points, start=1):
         metrics = (point.metrics[name].value if name in point.metrics else None for name in found.objectives)
         grid.add_row(
@@ -176,12 +147,12 @@ def front(found: answers.Front) -> RenderableType:
         f"  unproven share of the box {found.hypervolume_gap:.2%}",
         f"  {found.search.planning_seconds:.2f} s" if found.search else "",
     )
-    return _stack(head, grid, *_warnings(found.warnings))
+    return stacked(head, grid, *warned(found.warnings))
 
 
 def experiment(found: answers.ExperimentDesign) -> RenderableType:
     head = Text.assemble(("Pilot runs", "bold"), f"  {found.run_count} runs, {found.cost_flops:.3g} FLOP, {found.form}")
-    facts = _facts()
+    facts = facts_of()
     for name, estimate in found.decision.items():
         spread = f"  [{shown(name, estimate.lower)} … {shown(name, estimate.upper)}]"
         facts.add_row(f"{name.replace('_', ' ')} as believed now", escape(shown(name, estimate.value) + spread))
@@ -189,7 +160,7 @@ def experiment(found: answers.ExperimentDesign) -> RenderableType:
     facts.add_row("after these runs", _regret(found.after_loss, found.after_flops))
     if found.bound_loss is not None:
         facts.add_row("no design is below", _regret(found.bound_loss, None))
-    return _stack(head, facts, table(found.runs))
+    return stacked(head, facts, table(found.runs))
 
 
 def _regret(loss: float, flops: float | None) -> str:
@@ -203,7 +174,7 @@ def table(found: Table) -> RenderableType:
     asked = [name for name in names if name.startswith(("predicted_", "supported", "extrapolation"))]
     told = [name for name in names if name not in asked][: max(_MAX_COLUMNS - 2 * len(asked), 3)]
     kept = [name for name in names if name in told or name in asked]
-    grid = _grid(*kept, numeric=False)
+    grid = grid_of(*kept, numeric=False)
     for number, row in enumerate(found.rows()):
         if number == _MAX_ROWS:
             break
@@ -211,7 +182,7 @@ def table(found: Table) -> RenderableType:
     left_rows, left_columns = found.row_count - _MAX_ROWS, len(names) - len(kept)
     left = [f"{left_rows} more rows"] if left_rows > 0 else []
     left += [f"{left_columns} more columns"] if left_columns else []
-    return _stack(grid, Text(f"{' and '.join(left)}: --output csv or json", "dim")) if left else grid
+    return stacked(grid, Text(f"{' and '.join(left)}: --output csv or json", "dim")) if left else grid
 
 
 def _is_bound(name: str, found: Table) -> bool:
@@ -233,7 +204,7 @@ def _cell(name: str, row: Mapping[str, Cell]) -> str:
 
 
 def _decision(found: answers.Plan) -> RenderableType:
-    grid = _grid("decision", "value", "over the law's draws")
+    grid = grid_of("decision", "value", "over the law's draws")
     for name, value in found.decision.values().items():
         interval = found.decision_intervals.get(name)
         spread = f"{shown(name, interval.lower)} … {shown(name, interval.upper)}" if interval else ""
@@ -242,7 +213,7 @@ def _decision(found: answers.Plan) -> RenderableType:
 
 
 def _metrics(found: answers.Plan) -> RenderableType:
-    grid = _grid("metric", "value", "interval")
+    grid = grid_of("metric", "value", "interval")
     for name, estimate in found.metrics.items():
         spread = ""
         if estimate.lower < estimate.upper:
@@ -260,7 +231,7 @@ def _certificate(found: answers.Certificate) -> RenderableType:
 
 
 def _binding(found: Sequence[answers.BindingLimit]) -> RenderableType:
-    grid = _grid("what binds", "limit", "elasticity")
+    grid = grid_of("what binds", "limit", "elasticity")
     for item in found:
         grid.add_row(item.metric, shown(item.metric, item.limit), f"{item.elasticity:+.4f}")
     return grid
@@ -268,7 +239,7 @@ def _binding(found: Sequence[answers.BindingLimit]) -> RenderableType:
 
 def _alternatives(found: answers.Plan) -> RenderableType:
     objective = found.objective
-    grid = _grid("runner-up", objective, "worse by", "why it lost", numeric=False)
+    grid = grid_of("runner-up", objective, "worse by", "why it lost", numeric=False)
     for item in found.alternatives:
         value = item.metrics.get(objective)
         line = escape(_decision_line(item.decision))
@@ -280,7 +251,7 @@ def _blocking(conflicts: Sequence[answers.Conflict], relaxation: Sequence[answer
     if not conflicts:
         return []
     needed: Mapping[str, answers.Relaxation] = {item.metric: item for item in relaxation}
-    grid = _grid("cannot hold together", "asked", "smallest that can be met", "why", numeric=False)
+    grid = grid_of("cannot hold together", "asked", "smallest that can be met", "why", numeric=False)
     for item in conflicts:
         give = needed.get(item.metric)
         enough = f"{shown(item.metric, give.smallest_feasible_limit)}  (×{give.factor:.4g})" if give else "–"
@@ -288,7 +259,8 @@ def _blocking(conflicts: Sequence[answers.Conflict], relaxation: Sequence[answer
     return [grid]
 
 
-def _warnings(found: Sequence[answers.PlanWarning]) -> list[RenderableType]:
+def warned(found: Sequence[answers.PlanWarning]) -> list[RenderableType]:
+    """One line a warning."""
     return [Text.assemble((f"{item.code} ", "bold yellow"), item.message) for item in found]
 
 
@@ -316,19 +288,22 @@ def _outcome(outcome: str) -> Text:
     return Text(outcome, _COLOURS.get(outcome, "bold red"))
 
 
-def _grid(*headers: str, numeric: bool = True) -> Grid:
+def grid_of(*headers: str, numeric: bool = True) -> Grid:
+    """An empty table for people."""
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for place, header in enumerate(headers):
         grid.add_column(header, justify="right" if numeric and place == 1 else "left", overflow="fold")
     return grid
 
 
-def _facts() -> Grid:
+def facts_of() -> Grid:
+    """An empty list of label and fact."""
     grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     return grid
 
 
-def _stack(*parts: RenderableType) -> RenderableType:
+def stacked(*parts: RenderableType) -> RenderableType:
+    """Parts below one another."""
     return Group(*(Padding(part, (0, 0, 1 if isinstance(part, Grid) and part.box is None else 0, 0)) for part in parts))
