@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 
@@ -71,5 +71,27 @@ requests = Table(
     Index("requests_age", "create_time_us"),
 )
 
-for _table in (run_sets, laws, plans, operations):
+accelerators, model_shapes = (
+    Table(
+        name,
+        metadata,
+        Column("id", String(62), primary_key=True),
+        Column("create_time_us", BigInteger, nullable=False),
+        Column("message", LargeBinary, nullable=False),
+    )
+    for name in ("accelerators", "model_shapes")
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", String(80), primary_key=True),  # with its version, as in the resource's name
+    Column("create_time_us", BigInteger, nullable=False),
+    Column("calibration", String(62), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Index("calibrations_versions", "calibration", "version", unique=True),
+)
+
+for _table in (run_sets, laws, plans, operations, accelerators, model_shapes, calibrations):
     Index(f"{_table.name}_newest", _table.c.create_time_us, _table.c.id)

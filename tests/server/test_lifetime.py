@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from apportion.v1 import hardware_service_pb2, laws_service_pb2, planning_service_pb2
+from server.storage.schema import HEAD
 
 SERVICES = [
     "",
@@ -158,8 +159,8 @@ def test_check_fails_on_what_cannot_be_used() -> None:
 
 def test_migrate_makes_a_store_once(tmp_path: Path) -> None:
     store = tmp_path / "new" / "apportion.db"
-    assert "schema none -> 0001" in run_command("migrate", "--store", str(store)).stdout
-    assert "schema 0001 -> 0001" in run_command("migrate", "--store", str(store)).stdout
+    assert f"schema none -> {HEAD}" in run_command("migrate", "--store", str(store)).stdout
+    assert f"schema {HEAD} -> {HEAD}" in run_command("migrate", "--store", str(store)).stdout
 
 
 def test_servers_that_start_at_once_on_an_empty_store_all_find_it_migrated(tmp_path: Path) -> None:
