@@ -45,6 +45,7 @@ _LIMITS = (
     ),
     Field("unique_tokens", "unique_token_count", "distinct training tokens there are"),
     Field("experts", "expert_counts", "experts a layer to choose from (repeat or a,b,c)"),
+    Field("law_variable", "law_variables", "what else the law knows: name=value, name=a,b or name=low..high (repeat)"),
 )
 _ANSWER = (
     Field("limit", "limits", "upper bound on a metric, as metric=value (repeat)"),

@@ -119,9 +119,12 @@ def _set(
     field: Any = message.DESCRIPTOR.fields_by_name[name]
     try:
         if _is_map(field):
-            number = field.message_type.fields_by_name["value"]
-            for key, cell in _pairs(value, shown).items():
-                getattr(message, name)[key] = _scalar(number, cell, f"{shown}[{key}]")
+            cells = field.message_type.fields_by_name["value"]
+            for key, cell in _pairs(value, shown, split=cells.message_type is None).items():
+                if cells.message_type is None:
+                    getattr(message, name)[key] = _scalar(cells, cell, f"{shown}[{key}]")
+                else:
+                    _choose(getattr(message, name)[key], cell, f"{shown}[{key}]")
         elif field.message_type is not None:
             nested = getattr(message, name)
             nested.SetInParent()
@@ -168,11 +171,28 @@ def _listed(value: Any) -> Iterable[Any]:
     return [value]
 
 
-def _pairs(value: Any, shown: str) -> dict[str, Any]:
+def _choose(choice: Any, value: Any, shown: str) -> None:
+    """A `LawVariable` of one value, several (a list, or a,b,c), or a range (lower and upper, or low..high)."""
+    choice.Clear()
+    ends: Any = value if isinstance(value, Mapping) else {}
+    if isinstance(value, str) and ".." in value:
+        lower, _, upper = value.partition("..")
+        ends = {"lower": lower.strip() or None, "upper": upper.strip() or None}
+    unknown = [str(key) for key in ends if key not in choice.DESCRIPTOR.fields_by_name]
+    if unknown:
+        raise _refuse(shown, ", ".join(unknown), "values, or lower and upper")
+    for end in ("lower", "upper"):
+        if ends.get(end) is not None:
+            setattr(choice, end, _number(ends[end], shown))
+    values = ends.get("values", ()) if ends else value
+    choice.values.extend(_number(cell, shown) for cell in _listed(values))
+
+
+def _pairs(value: Any, shown: str, *, split: bool = True) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {str(key): cell for key, cell in value.items()}
     pairs: dict[str, Any] = {}
-    for item in _listed(value):
+    for item in _listed(value) if split else [value] if isinstance(value, str) else value:
         key, equals, cell = str(item).partition("=")
         if not equals or not key.strip() or not cell.strip():
             raise _refuse(shown, item, "name=value")

@@ -83,7 +83,9 @@ def _fill(message: Any, record: Any) -> None:
     """Set the fields of a message from the record's fields of the same name; None stays unset."""
     for field in fields(record):
         value = getattr(record, field.name)
-        if value is not None:
+        if isinstance(value, Mapping):
+            getattr(message, field.name).update(_finite(value))
+        elif value is not None:
             kind = message.DESCRIPTOR.fields_by_name[field.name].cpp_type
             setattr(message, field.name, int(value) if kind == _INT32 else value)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from apportion.v1 import planning_service_pb2 as wire
+from planner.allocation.lawvariables import LawVariable
 from planner.allocation.problem import (
     DeploymentProblem,
     FrontProblem,
@@ -58,6 +59,7 @@ def to_training(request: wire.PlanTrainingRequest, laws: Laws) -> TrainingProble
         limits=limits,
         minimize=request.minimize,
         expert_counts=tuple(request.expert_counts),
+        law_variables=_law_variables(request),
         hardware=_hardware(request.hardware) if given or needs_hardware else None,
         **_optional(request, "as_good_as_parameter_count", "unique_token_count", "alternative_count"),
     )
@@ -93,11 +95,22 @@ def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws) -> LifecyclePro
         limits=limits,
         minimize=request.minimize,
         expert_counts=tuple(request.expert_counts),
+        law_variables=_law_variables(request),
         workload=_workload(request.workload) if request.HasField("workload") else None,
         training_hardware=_hardware(request.training_hardware, "training_hardware"),
         serving_hardware=_hardware(serving, "serving_hardware"),
         **_optional(request, "as_good_as_parameter_count", "unique_token_count", "alternative_count"),
     )
+
+
+def _law_variables(request: Any) -> dict[str, LawVariable]:
+    _bounded("law_variables", request.law_variables)
+    for name, said in request.law_variables.items():
+        _bounded(f"law_variables.{name}", said.values)
+    return {
+        name: LawVariable(tuple(said.values), **_optional(said, "lower", "upper"))
+        for name, said in request.law_variables.items()
+    }
 
 
 def to_front_problem(request: wire.ComputeFrontRequest, laws: Laws) -> FrontProblem:

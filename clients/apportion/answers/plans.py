@@ -37,11 +37,12 @@ class Decision(Answer):
     serving_accelerator_count: int | None
     serving_precision: str | None
     serving_tensor_parallel: int | None
+    law_variables: Mapping[str, float]
 
     def values(self) -> dict[str, float | int | str]:
-        """The values that apply, by name, in the contract's order."""
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in named if value is not None}
+        """The values that apply, by name, in the contract's order, then what else the law knows."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "law_variables")
+        return {**{name: value for name, value in named if value is not None}, **self.law_variables}
 
 
 @dataclass(frozen=True)

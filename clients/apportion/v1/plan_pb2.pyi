@@ -296,6 +296,22 @@ class Decision(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class LawVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     PARAMETER_COUNT_FIELD_NUMBER: builtins.int
     ACTIVE_PARAMETER_COUNT_FIELD_NUMBER: builtins.int
     TOTAL_PARAMETER_COUNT_FIELD_NUMBER: builtins.int
@@ -318,6 +334,7 @@ class Decision(google.protobuf.message.Message):
     SERVING_ACCELERATOR_COUNT_FIELD_NUMBER: builtins.int
     SERVING_PRECISION_FIELD_NUMBER: builtins.int
     SERVING_TENSOR_PARALLEL_FIELD_NUMBER: builtins.int
+    LAW_VARIABLES_FIELD_NUMBER: builtins.int
     parameter_count: builtins.float
     """Parameters, in the convention of the law."""
     active_parameter_count: builtins.float
@@ -362,6 +379,10 @@ class Decision(google.protobuf.message.Message):
     """Number format of serving."""
     serving_tensor_parallel: builtins.int
     """Tensor-parallel ways of serving."""
+    @property
+    def law_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """What else the law knows, by name."""
+
     def __init__(
         self,
         *,
@@ -387,9 +408,10 @@ class Decision(google.protobuf.message.Message):
         serving_accelerator_count: builtins.int | None = ...,
         serving_precision: builtins.str | None = ...,
         serving_tensor_parallel: builtins.int | None = ...,
+        law_variables: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_accelerator", b"_accelerator", "_accelerator_count", b"_accelerator_count", "_active_parameter_count", b"_active_parameter_count", "_batch_size", b"_batch_size", "_data_parallel", b"_data_parallel", "_epoch_count", b"_epoch_count", "_expert_count", b"_expert_count", "_expert_parallel", b"_expert_parallel", "_model", b"_model", "_parameter_count", b"_parameter_count", "_pipeline_parallel", b"_pipeline_parallel", "_precision", b"_precision", "_replica_count", b"_replica_count", "_serving_accelerator", b"_serving_accelerator", "_serving_accelerator_count", b"_serving_accelerator_count", "_serving_precision", b"_serving_precision", "_serving_tensor_parallel", b"_serving_tensor_parallel", "_tensor_parallel", b"_tensor_parallel", "_token_count", b"_token_count", "_total_parameter_count", b"_total_parameter_count", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator", b"accelerator", "accelerator_count", b"accelerator_count", "active_parameter_count", b"active_parameter_count", "batch_size", b"batch_size", "data_parallel", b"data_parallel", "epoch_count", b"epoch_count", "expert_count", b"expert_count", "expert_parallel", b"expert_parallel", "model", b"model", "parameter_count", b"parameter_count", "pipeline_parallel", b"pipeline_parallel", "precision", b"precision", "replica_count", b"replica_count", "serving_accelerator", b"serving_accelerator", "serving_accelerator_count", b"serving_accelerator_count", "serving_precision", b"serving_precision", "serving_tensor_parallel", b"serving_tensor_parallel", "tensor_parallel", b"tensor_parallel", "token_count", b"token_count", "total_parameter_count", b"total_parameter_count", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_accelerator", b"_accelerator", "_accelerator_count", b"_accelerator_count", "_active_parameter_count", b"_active_parameter_count", "_batch_size", b"_batch_size", "_data_parallel", b"_data_parallel", "_epoch_count", b"_epoch_count", "_expert_count", b"_expert_count", "_expert_parallel", b"_expert_parallel", "_model", b"_model", "_parameter_count", b"_parameter_count", "_pipeline_parallel", b"_pipeline_parallel", "_precision", b"_precision", "_replica_count", b"_replica_count", "_serving_accelerator", b"_serving_accelerator", "_serving_accelerator_count", b"_serving_accelerator_count", "_serving_precision", b"_serving_precision", "_serving_tensor_parallel", b"_serving_tensor_parallel", "_tensor_parallel", b"_tensor_parallel", "_token_count", b"_token_count", "_total_parameter_count", b"_total_parameter_count", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator", b"accelerator", "accelerator_count", b"accelerator_count", "active_parameter_count", b"active_parameter_count", "batch_size", b"batch_size", "data_parallel", b"data_parallel", "epoch_count", b"epoch_count", "expert_count", b"expert_count", "expert_parallel", b"expert_parallel", "model", b"model", "parameter_count", b"parameter_count", "pipeline_parallel", b"pipeline_parallel", "precision", b"precision", "replica_count", b"replica_count", "serving_accelerator", b"serving_accelerator", "serving_accelerator_count", b"serving_accelerator_count", "serving_precision", b"serving_precision", "serving_tensor_parallel", b"serving_tensor_parallel", "tensor_parallel", b"tensor_parallel", "token_count", b"token_count", "total_parameter_count", b"total_parameter_count", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_accelerator", b"_accelerator", "_accelerator_count", b"_accelerator_count", "_active_parameter_count", b"_active_parameter_count", "_batch_size", b"_batch_size", "_data_parallel", b"_data_parallel", "_epoch_count", b"_epoch_count", "_expert_count", b"_expert_count", "_expert_parallel", b"_expert_parallel", "_model", b"_model", "_parameter_count", b"_parameter_count", "_pipeline_parallel", b"_pipeline_parallel", "_precision", b"_precision", "_replica_count", b"_replica_count", "_serving_accelerator", b"_serving_accelerator", "_serving_accelerator_count", b"_serving_accelerator_count", "_serving_precision", b"_serving_precision", "_serving_tensor_parallel", b"_serving_tensor_parallel", "_tensor_parallel", b"_tensor_parallel", "_token_count", b"_token_count", "_total_parameter_count", b"_total_parameter_count", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator", b"accelerator", "accelerator_count", b"accelerator_count", "active_parameter_count", b"active_parameter_count", "batch_size", b"batch_size", "data_parallel", b"data_parallel", "epoch_count", b"epoch_count", "expert_count", b"expert_count", "expert_parallel", b"expert_parallel", "law_variables", b"law_variables", "model", b"model", "parameter_count", b"parameter_count", "pipeline_parallel", b"pipeline_parallel", "precision", b"precision", "replica_count", b"replica_count", "serving_accelerator", b"serving_accelerator", "serving_accelerator_count", b"serving_accelerator_count", "serving_precision", b"serving_precision", "serving_tensor_parallel", b"serving_tensor_parallel", "tensor_parallel", b"tensor_parallel", "token_count", b"token_count", "total_parameter_count", b"total_parameter_count", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_accelerator", b"_accelerator"]) -> typing.Literal["accelerator"] | None: ...
     @typing.overload

@@ -72,6 +72,39 @@ class HardwareChoice(google.protobuf.message.Message):
 global___HardwareChoice = HardwareChoice
 
 @typing.final
+class LawVariable(google.protobuf.message.Message):
+    """What one variable of a law may be: one of some values, or anything within a range."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: builtins.int
+    LOWER_FIELD_NUMBER: builtins.int
+    UPPER_FIELD_NUMBER: builtins.int
+    lower: builtins.float
+    """Smallest value, where a range is meant."""
+    upper: builtins.float
+    """Largest value, where a range is meant."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """The value, or several to choose from."""
+
+    def __init__(
+        self,
+        *,
+        values: collections.abc.Iterable[builtins.float] | None = ...,
+        lower: builtins.float | None = ...,
+        upper: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_lower", b"_lower", "_upper", b"_upper", "lower", b"lower", "upper", b"upper"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_lower", b"_lower", "_upper", b"_upper", "lower", b"lower", "upper", b"upper", "values", b"values"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_lower", b"_lower"]) -> typing.Literal["lower"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_upper", b"_upper"]) -> typing.Literal["upper"] | None: ...
+
+global___LawVariable = LawVariable
+
+@typing.final
 class Workload(google.protobuf.message.Message):
     """What is served."""
 
@@ -138,6 +171,24 @@ class PlanTrainingRequest(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class LawVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> global___LawVariable: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: global___LawVariable | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     PLAN_ID_FIELD_NUMBER: builtins.int
     LAW_FIELD_NUMBER: builtins.int
     TRAINING_FLOPS_FIELD_NUMBER: builtins.int
@@ -155,6 +206,7 @@ class PlanTrainingRequest(google.protobuf.message.Message):
     EXPLAIN_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    LAW_VARIABLES_FIELD_NUMBER: builtins.int
     plan_id: builtins.str
     """The last segment of the plan's resource name; drawn at random when unset."""
     law: builtins.str
@@ -195,6 +247,12 @@ class PlanTrainingRequest(google.protobuf.message.Message):
     def limits(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
         """Upper bounds on further metrics by name, for example `training_energy_joules`."""
 
+    @property
+    def law_variables(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, global___LawVariable]:
+        """What else the law knows, by name: a value or several for what is enumerated, a range for what is free. Parameters
+        and tokens are free when unset.
+        """
+
     def __init__(
         self,
         *,
@@ -215,9 +273,10 @@ class PlanTrainingRequest(google.protobuf.message.Message):
         explain: builtins.bool = ...,
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
+        law_variables: collections.abc.Mapping[builtins.str, global___LawVariable] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_accelerator_hours", b"_accelerator_hours", "_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator_hours", b"accelerator_hours", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "hardware", b"hardware", "max_loss", b"max_loss", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_accelerator_hours", b"_accelerator_hours", "_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator_hours", b"accelerator_hours", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "expert_counts", b"expert_counts", "explain", b"explain", "hardware", b"hardware", "law", b"law", "limits", b"limits", "max_loss", b"max_loss", "minimize", b"minimize", "plan_id", b"plan_id", "request_id", b"request_id", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_accelerator_hours", b"_accelerator_hours", "_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "accelerator_hours", b"accelerator_hours", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "expert_counts", b"expert_counts", "explain", b"explain", "hardware", b"hardware", "law", b"law", "law_variables", b"law_variables", "limits", b"limits", "max_loss", b"max_loss", "minimize", b"minimize", "plan_id", b"plan_id", "request_id", b"request_id", "training_flops", b"training_flops", "unique_token_count", b"unique_token_count", "validate_only", b"validate_only"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_accelerator_hours", b"_accelerator_hours"]) -> typing.Literal["accelerator_hours"] | None: ...
     @typing.overload
@@ -350,6 +409,24 @@ class PlanLifecycleRequest(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class LawVariablesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        @property
+        def value(self) -> global___LawVariable: ...
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: global___LawVariable | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     PLAN_ID_FIELD_NUMBER: builtins.int
     LAW_FIELD_NUMBER: builtins.int
     INFERENCE_TOKEN_COUNT_FIELD_NUMBER: builtins.int
@@ -370,6 +447,7 @@ class PlanLifecycleRequest(google.protobuf.message.Message):
     EXPLAIN_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    LAW_VARIABLES_FIELD_NUMBER: builtins.int
     plan_id: builtins.str
     """The last segment of the plan's resource name; drawn at random when unset."""
     law: builtins.str
@@ -420,6 +498,12 @@ class PlanLifecycleRequest(google.protobuf.message.Message):
     def limits(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
         """Upper bounds on further metrics by name."""
 
+    @property
+    def law_variables(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, global___LawVariable]:
+        """What else the law knows, by name: a value or several for what is enumerated, a range for what is free. Parameters
+        and tokens are free when unset.
+        """
+
     def __init__(
         self,
         *,
@@ -443,9 +527,10 @@ class PlanLifecycleRequest(google.protobuf.message.Message):
         explain: builtins.bool = ...,
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
+        law_variables: collections.abc.Mapping[builtins.str, global___LawVariable] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_lifetime_flops", b"_lifetime_flops", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "lifetime_flops", b"lifetime_flops", "max_loss", b"max_loss", "serving_hardware", b"serving_hardware", "training_flops", b"training_flops", "training_hardware", b"training_hardware", "unique_token_count", b"unique_token_count", "workload", b"workload"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_lifetime_flops", b"_lifetime_flops", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "expert_counts", b"expert_counts", "explain", b"explain", "inference_token_count", b"inference_token_count", "law", b"law", "lifetime_flops", b"lifetime_flops", "limits", b"limits", "max_loss", b"max_loss", "minimize", b"minimize", "plan_id", b"plan_id", "request_id", b"request_id", "serving_hardware", b"serving_hardware", "training_flops", b"training_flops", "training_hardware", b"training_hardware", "unique_token_count", b"unique_token_count", "validate_only", b"validate_only", "workload", b"workload"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_alternative_count", b"_alternative_count", "_as_good_as_parameter_count", b"_as_good_as_parameter_count", "_budget_usd", b"_budget_usd", "_deadline_hours", b"_deadline_hours", "_lifetime_flops", b"_lifetime_flops", "_max_loss", b"_max_loss", "_training_flops", b"_training_flops", "_unique_token_count", b"_unique_token_count", "alternative_count", b"alternative_count", "as_good_as_parameter_count", b"as_good_as_parameter_count", "budget_usd", b"budget_usd", "deadline_hours", b"deadline_hours", "expert_counts", b"expert_counts", "explain", b"explain", "inference_token_count", b"inference_token_count", "law", b"law", "law_variables", b"law_variables", "lifetime_flops", b"lifetime_flops", "limits", b"limits", "max_loss", b"max_loss", "minimize", b"minimize", "plan_id", b"plan_id", "request_id", b"request_id", "serving_hardware", b"serving_hardware", "training_flops", b"training_flops", "training_hardware", b"training_hardware", "unique_token_count", b"unique_token_count", "validate_only", b"validate_only", "workload", b"workload"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_alternative_count", b"_alternative_count"]) -> typing.Literal["alternative_count"] | None: ...
     @typing.overload
