@@ -121,8 +121,8 @@ def publish(state: dict[str, Any]) -> None:
         "# Seconds, bytes and watts; shares and factors without unit. Read 2026-11-22.",
         "# Data: InferenceX (Apache-2.0), ML.ENERGY (Chung et al. 2025, 2505.06371), LLM-Inference-Bench (BSD-3),",
         "# llm-foundry, Megatron-Bridge, MaxText and torchtitan tables, MLPerf logs.",
-        "# By hand: failure rate (Llama 3 report, 2407.21783), checkpoint and restart times, idle and training share",
-        "# of TDP, node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W), PUE, utilisations, headroom.",
+        "# By hand: training share of TDP and node overhead (MLPerf training v4.1, v5.0: 6.3 kW per 8 x 700 W), PUE,",
+        "# utilisations, headroom.",
         "# Errors (predicted over measured):",
         *(f"#   {line}" for line in REPORT),
     ]

@@ -4,10 +4,8 @@ time = (products / (accelerators x peak x efficiency) + scaling + pipeline bubbl
 x (1 + failures). What a
 falling utilisation hides in a factor is written as terms that grow with the accelerator count, so that the
 whole stays log-log convex. FLOPs: 6 N D (Kaplan et al. 2020, 2001.08361) + causal attention 6 L h s D
-(Korthikanti et al. 2022, 2205.05198); bubble (p - 1)/(v m): Narayanan et al. 2021 (2104.04473); checkpoint
-interval: Young 1974, Daly 2006; failure rate: Llama 3 report (2407.21783), 419 unexpected interruptions in
-54 days on 16,384 accelerators. Constants fitted on published step speeds and whole runs:
-`calibration.toml`, section `training`.
+(Korthikanti et al. 2022, 2205.05198); bubble (p - 1)/(v m): Narayanan et al. 2021 (2104.04473); failures:
+`goodput.py`. Constants fitted on published step speeds and whole runs: `calibration.toml`, section `training`.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import Any
 
 from planner.hardware.accelerators import Accelerator, accelerator
 from planner.hardware.cells import chip_compute_bytes
+from planner.hardware.goodput import Interruptions, interruptions, lost_share
 from planner.hardware.links import gather_bytes_per_second, link
 from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape, depth_times_width
@@ -56,9 +55,6 @@ class TrainingConstants:
     whole_run_intensity_exponent: float
     whole_run_count_exponent: float
     whole_run_year_factor: float
-    failure_accelerator_hours: float
-    checkpoint_seconds: float
-    restart_seconds: float
 
 
 @cache
@@ -259,37 +255,25 @@ def tokens_per_second_per_accelerator(
     return 1.0 / busy_seconds(cell, active_parameters, flops_per_token, accelerator_count, constants, **counted)
 
 
-def failure_loss(accelerator_count: Any, constants: TrainingConstants | None = None) -> Any:
-    """Share of time lost to checkpoints, redone work and restarts: sqrt(2 delta / M) + (restart) / M, M = M1 /
-    G.
-
-    The first term is the loss at the best checkpoint interval sqrt(2 delta M) (Young 1974; Daly 2006).
-    """
-    c = constants or training_constants()
-    per_accelerator = c.failure_accelerator_hours * 3600.0
-    rate = accelerator_count * (1.0 / per_accelerator)
-    return (2.0 * c.checkpoint_seconds * rate) ** 0.5 + c.restart_seconds * rate
-
-
-def checkpoint_interval_seconds(accelerator_count: Any, constants: TrainingConstants | None = None) -> Any:
-    """The interval that loses least: sqrt(2 delta M) (Young 1974; Daly 2006)."""
-    c = constants or training_constants()
-    return (2.0 * c.checkpoint_seconds * c.failure_accelerator_hours * 3600.0 / accelerator_count) ** 0.5
-
-
 def accelerator_seconds(
     cell: TrainingCell,
     active_parameters: Any,
     flops: Any,
     accelerator_count: Any,
     constants: TrainingConstants | None = None,
+    *,
+    cause: Interruptions | None = None,
+    interval_seconds: Any = None,
     **counted: Any,
 ) -> Any:
-    """Accelerator-seconds of a whole run with restarts, evaluation and other stops. `counted` as in `busy_seconds`."""
+    """Accelerator-seconds of a whole run with failures, restarts, evaluation and other stops.
+
+    `cause` and `interval_seconds` (of checkpoints) as in `goodput.lost_share`; `counted` as in `busy_seconds`.
+    """
     c = constants or training_constants()
     steady = busy_seconds(cell, active_parameters, flops, accelerator_count, c, **counted)
     whole = steady * whole_run_share(cell, active_parameters, accelerator_count, c)
-    return whole + whole * failure_loss(accelerator_count, c)
+    return whole + whole * lost_share(accelerator_count, cause or interruptions(), interval_seconds)
 
 
 def training_seconds(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 import pytest
 
 from planner.errors import UnsupportedCombination
 from planner.hardware import accelerator, hypothetical_shape, interval_factors, model_shape
+from planner.hardware.goodput import interruptions, lost_share
 from planner.hardware.training import (
     accelerator_hours,
     busy_seconds,
-    checkpoint_interval_seconds,
     communication_share,
-    failure_loss,
     flops_of,
     pipeline_bubble,
     step_share,
@@ -71,14 +70,14 @@ def test_the_bubble_of_an_interleaved_pipeline() -> None:
     assert step_share(bubbly, 1e10, 64.0) > step_share(plain, 1e10, 64.0)
 
 
-def test_failures_and_checkpoints_are_youngs() -> None:
-    c = training_constants()
-    mean_time = c.failure_accelerator_hours * 3600 / 16384
-    assert mean_time / 3600 == pytest.approx(3.1, rel=0.02)  # one interruption per 3.1 h, 2407.21783
-    interval = checkpoint_interval_seconds(16384.0)
-    assert interval == pytest.approx(math.sqrt(2 * c.checkpoint_seconds * mean_time))
-    lost = c.checkpoint_seconds / interval + interval / (2 * mean_time) + c.restart_seconds / mean_time
-    assert failure_loss(16384.0) == pytest.approx(lost)
+def test_whole_runs_take_as_much_longer_as_failures_cost() -> None:
+    cell, often = training_cell("H100"), replace(interruptions(), accelerator_hours_between_failures=5e3)
+    rare = replace(interruptions(), accelerator_hours_between_failures=1e12)
+    spent = [accelerator_hours(cell, 7e10, 1e24, 4096.0, cause=cause) for cause in (often, rare)]
+    assert spent[0] / spent[1] == pytest.approx(1 + lost_share(4096.0, often), rel=1e-3)
+    default = accelerator_hours(cell, 7e10, 1e24, 4096.0)
+    assert default / spent[1] == pytest.approx(1 + lost_share(4096.0, interruptions()), rel=1e-3)
+    assert accelerator_hours(cell, 7e10, 1e24, 4096.0, interval_seconds=36e3) > default
 
 
 # model, chip, 16-bit or 8-bit, active parameters, tokens, MoE, accelerators, published accelerator-hours
