@@ -16,6 +16,7 @@ import numpy as np
 from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers
 from planner.hardware.energy import board_watts
+from planner.hardware.hypothetical import HYPOTHETICAL, distance_from_known, widened
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.serving_estimate import ServingTimes, serving_times
 from planner.hardware.serving_points import ServingPoints, serving_points
@@ -26,10 +27,11 @@ _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 
 
 def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
-    """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`.
+    """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`, `shape_distance`.
 
     Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token
-    is the prefill of the batch) and of disaggregated sets (`mode` = disagg).
+    is the prefill of the batch) and of disaggregated sets (`mode` = disagg). `shape_distance` is 1 for models
+    whose shape is known; of a row that has parameter counts only, the factor from the nearest known model.
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -44,7 +46,9 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     for name, value in values.items():
         lower, upper = _bounds(name, points, catalogue)
         result |= _columns(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
-    return result | _supported(points.row_count, points.rows[times.fits])
+    distance = np.full(points.row_count, np.nan)
+    distance[points.rows[times.fits]] = _distances(points)[times.fits]
+    return result | {"shape_distance": distance.tolist()} | _supported(points.row_count, points.rows[times.fits])
 
 
 def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
@@ -124,7 +128,22 @@ def _bounds(quantity: str, points: ServingPoints, catalogue: Catalogue) -> tuple
         measured = own.measured(points.cell.accelerator, points.shape.name)
         lower = np.where(measured, own.intervals[quantity].lower, lower)
         upper = np.where(measured, own.intervals[quantity].upper, upper)
-    return lower, upper
+    planned = points.shape.name == HYPOTHETICAL
+    if not np.any(planned):
+        return lower, upper
+    wide = widened(quantity, lower, upper, points.shape.expert_count > 1)
+    return np.where(planned, wide[0], lower), np.where(planned, wide[1], upper)
+
+
+def _distances(points: ServingPoints) -> Floats:
+    """The factor between each configuration's model and the nearest known one: 1 where it is known."""
+    found = np.ones(len(points.rows))
+    planned = np.flatnonzero(points.shape.name == HYPOTHETICAL)
+    if len(planned):
+        sizes = np.stack([points.shape.active_parameters, points.shape.total_parameters], axis=1)[planned]
+        kinds, kind = np.unique(sizes.astype(float), axis=0, return_inverse=True)
+        found[planned] = np.array([distance_from_known(*size) for size in kinds.tolist()])[kind.reshape(-1)]
+    return found
 
 
 def _pick(chosen: Any, *values: Floats) -> tuple[Floats, ...]:

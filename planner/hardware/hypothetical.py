@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
-from planner.hardware.intervals import Interval
+import numpy as np
+
+from planner.hardware.columns import Floats
 from planner.hardware.shapes import hypothetical_shape, model_shape, model_shape_names
 from planner.hardware.tables import table
 
@@ -30,14 +33,18 @@ def distance_from_known(active_parameters: float, total_parameters: float) -> fl
     return math.exp(min(max(abs(active - a), abs(total - t)) for a, t in _known_sizes()))
 
 
-def widened(interval: Interval, quantity: str, *, is_moe: bool) -> Interval:
-    """The interval of a prediction for a hypothetical model: errors of shape and of prediction are independent, so that
-    their logarithms add in squares."""
-    known = table("hypothetical")["experts" if is_moe else "dense"]
-    # Throughput is one over the time of an answer, nearly all of which is steps.
-    steps = known["tpot_seconds"]
-    of_shape = known.get(quantity, {"lower": 1.0 / steps["upper"], "upper": 1.0 / steps["lower"]})
-    return Interval(
-        math.exp(-math.hypot(math.log(interval.lower), math.log(of_shape["lower"]))),
-        math.exp(math.hypot(math.log(interval.upper), math.log(of_shape["upper"]))),
-    )
+def widened(quantity: str, lower: Any, upper: Any, is_moe: Any) -> tuple[Floats, Floats]:
+    """The interval factors of predictions for hypothetical models, row by row: errors of shape and of prediction are
+    independent, so that their logarithms add in squares."""
+    known = [_of_shape(kind, quantity) for kind in ("dense", "experts")]
+    of_shape = [np.where(is_moe, known[1][side], known[0][side]) for side in (0, 1)]
+    wider = [np.hypot(np.log(factor), np.log(own)) for factor, own in zip((lower, upper), of_shape)]
+    return np.exp(-wider[0]), np.exp(wider[1])
+
+
+def _of_shape(kind: str, quantity: str) -> tuple[float, float]:
+    section = table("hypothetical")[kind]
+    if quantity in section:
+        return section[quantity]["lower"], section[quantity]["upper"]
+    steps = section["tpot_seconds"]  # throughput is one over the time of an answer, nearly all of which is steps
+    return 1.0 / steps["upper"], 1.0 / steps["lower"]

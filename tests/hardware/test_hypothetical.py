@@ -10,7 +10,6 @@ import pytest
 from planner.errors import InvalidInput
 from planner.hardware import estimate_serving, hypothetical_shape, model_shape, model_shape_names, serving_cell
 from planner.hardware.hypothetical import distance_from_known, widened
-from planner.hardware.intervals import Interval
 from planner.hardware.serving import tpot_seconds, ttft_seconds
 from planner.hardware.serving_points import model_of
 from planner.hardware.tables import table
@@ -26,6 +25,21 @@ def test_a_parameter_count_is_enough_to_be_estimated() -> None:
     known = estimate_serving(row(model="Llama-3.1-70B"))
     assert found["supported"] == [True]
     assert found["predicted_tpot_seconds"] == pytest.approx(known["predicted_tpot_seconds"], rel=0.15)
+    assert known["shape_distance"] == [1.0]
+    assert found["shape_distance"] == [pytest.approx(1.0, abs=0.02)]
+    for quantity in ("tpot_seconds", "ttft_seconds", "output_tokens_per_second"):
+        spread = [t[f"predicted_{quantity}_upper"][0] / t[f"predicted_{quantity}_lower"][0] for t in (found, known)]
+        assert spread[0] > spread[1]
+
+
+def test_rows_of_known_and_planned_models_keep_their_own_distances() -> None:
+    table = {name: cells * 3 for name, cells in row(parameter_count=None, model="Llama-3.1-8B").items()}
+    table["model"], table["parameter_count"] = ["Llama-3.1-8B", "", "planned"], [None, 4e12, 7e10]
+    table["tp"] = [8, 8, 8]
+    distance = estimate_serving(table)["shape_distance"]
+    assert distance[0] == 1.0
+    assert np.isnan(distance[1]), "it does not fit"
+    assert distance[2] == pytest.approx(1.0, abs=0.02)
 
 
 def test_experts_are_read_from_a_total_or_from_a_count() -> None:
@@ -49,11 +63,9 @@ def test_a_known_size_is_at_no_distance_and_twice_the_largest_at_two() -> None:
 
 
 def test_intervals_widen_on_both_sides_and_more_for_experts() -> None:
-    known = Interval(0.8, 1.25)
-    dense, experts = (widened(known, "tpot_seconds", is_moe=moe) for moe in (False, True))
-    assert experts.lower < known.lower
-    assert dense.lower < known.lower
-    assert known.upper < dense.upper < experts.upper
+    lower, upper = widened("tpot_seconds", 0.8, 1.25, np.array([False, True]))
+    assert (lower < 0.8).all()
+    assert 1.25 < upper[0] < upper[1]
 
 
 @pytest.mark.parametrize("kind", ["dense", "experts"])

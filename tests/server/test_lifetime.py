@@ -168,7 +168,7 @@ def test_servers_that_start_at_once_on_an_empty_store_all_find_it_migrated(tmp_p
     with ThreadPoolExecutor(4) as starts:
         found = list(starts.map(lambda _: run_command("migrate", "--store", store), range(4)))
     assert [(f.returncode, f.stderr) for f in found] == [(0, "")] * 4
-    assert all("-> 0001" in f.stdout for f in found)
+    assert all(f"-> {HEAD}" in f.stdout for f in found)
 
 
 def test_a_file_that_is_no_store_is_one_clear_line(tmp_path: Path) -> None:
