@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planner.errors import InvalidInput
 from planner.hardware import accelerator, accelerator_from_spec, model_shape, model_shape_from_config, serving_cell
@@ -128,3 +130,31 @@ def test_what_a_specification_lacks_or_has_too_much_is_named_at_once() -> None:
         accelerator_from_spec({"name": "x", "memory_bytes": -1, "flops": 3, "scaleup_link": "string"})
     fields = {v.field for v in refused.value.violations}
     assert fields == {"memory_bytes", "memory_bytes_per_second", "bf16_flops_per_second", "flops", "scaleup_link"}
+
+
+CONFIG_KEYS = sorted(
+    {*LLAMA_8B, *DEEPSEEK_V3, *MIXTRAL, *QWEN3_30B, *GPT2, "sliding_window", "layer_types", "head_dim"}
+)
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers(), max_size=3),
+    st.just({}), st.integers(1, 64),
+)  # fmt: skip
+
+
+@given(base=st.sampled_from([LLAMA_8B, DEEPSEEK_V3, MIXTRAL]), odd=st.dictionaries(st.sampled_from(CONFIG_KEYS), ODD))
+def test_whatever_a_configuration_holds_it_is_read_or_refused(base: dict[str, Any], odd: dict[str, Any]) -> None:
+    try:
+        shape = model_shape_from_config({**base, **odd})
+    except InvalidInput:
+        return
+    assert 0 < shape.active_parameters <= shape.total_parameters * (1 + 1e-9) < 1e18
+
+
+@given(odd=st.dictionaries(st.sampled_from([*SPEC, "int8_ops_per_second", "dies"]), ODD))
+def test_whatever_a_specification_holds_it_is_read_or_refused(odd: dict[str, Any]) -> None:
+    try:
+        chip = accelerator_from_spec({**SPEC, **odd})
+    except InvalidInput:
+        return
+    assert chip.memory_bytes > 0
+    assert chip.scaleup_domain >= 1
