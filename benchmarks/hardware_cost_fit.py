@@ -88,7 +88,6 @@ def training_fit(data: Path) -> dict[str, Any]:
     fitted = dataclasses.asdict(constants(theta))
     fitted |= {
         "whole_run_factor": 1.0,
-        "whole_run_intensity_exponent": 0.0,
         "whole_run_count_exponent": 0.0,
         "whole_run_year_factor": 1.0,
     }
@@ -113,8 +112,8 @@ def countable_runs(table: Columns) -> list[bool]:
 
 
 def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """End-to-end over steady-state time of published runs: a level, and effects of FLOP per byte, accelerator count
-    and maturity shrunk towards 0 (robust: few runs, some of them far off)."""
+    """End-to-end over steady-state time of published runs: a level, and effects of accelerator count and maturity
+    shrunk towards 0 (robust: few runs, some of them far off)."""
     table = read(data / "training_runs.csv")
     table = where(table, countable_runs(table))
     points: TrainingPoints = training_points(table)
@@ -131,7 +130,6 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     features = np.stack(
         [
             np.ones(len(ratio)),
-            np.log(cell.bf16_flops_per_second / cell.memory_bytes_per_second / 200.0),
             np.log(points.accelerators * 1e-3),
             cell.maturity_years - 2.0,
         ],
@@ -141,7 +139,7 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     def fit(i: Any) -> Array:
         x, y, w = features[i], ratio[i], np.ones(len(i))
         for _ in range(20):
-            beta = np.linalg.solve((x * w[:, None]).T @ x + np.diag([0.0, 0.5, 0.5, 0.5]), (x * w[:, None]).T @ y)
+            beta = np.linalg.solve((x * w[:, None]).T @ x + np.diag([0.0, 0.5, 0.5]), (x * w[:, None]).T @ y)
             w = 0.08 / np.maximum(np.abs(y - x @ beta), 0.08)
         return np.asarray(beta)
 
@@ -152,8 +150,7 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     say("accelerator_hours", "without the run itself", left, [f"{i}" for i in everything])
     found = {
         "whole_run_factor": float(np.exp(beta[0])),
-        "whole_run_intensity_exponent": float(beta[1]),
-        "whole_run_count_exponent": float(beta[2]),
-        "whole_run_year_factor": float(np.exp(beta[3])),
+        "whole_run_count_exponent": float(beta[1]),
+        "whole_run_year_factor": float(np.exp(beta[2])),
     }
     return found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}

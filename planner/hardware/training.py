@@ -52,7 +52,6 @@ class TrainingConstants:
     tensor_exposed: float
     attention_excess: float
     whole_run_factor: float
-    whole_run_intensity_exponent: float
     whole_run_count_exponent: float
     whole_run_year_factor: float
 
@@ -182,8 +181,7 @@ def whole_run_share(
     more with scale and with how long the accelerator had been on the market (software matures).
     """
     c = constants or training_constants()
-    share = c.whole_run_factor * _intensity(cell) ** c.whole_run_intensity_exponent
-    share = share * c.whole_run_year_factor ** (cell.maturity_years - 2.0)
+    share = c.whole_run_factor * c.whole_run_year_factor ** (cell.maturity_years - 2.0)
     share = share * (accelerator_count * 1e-3) ** c.whole_run_count_exponent
     return share / _tuned_share(cell, active_parameters, c)
 

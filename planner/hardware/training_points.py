@@ -33,6 +33,7 @@ from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import table
 from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, training_cell
+from planner.hardware.training_contexts import trained_context_tokens
 from planner.hardware.training_layouts import usual_layout
 
 _CONFIGURATION = (
@@ -125,12 +126,14 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
     given = text(columns, "precision")
     tasks = [name or str(rule.get("task", "")) for name, rule in zip(text(columns, "task"), ruled)]
     total, active, experts = (numbers(columns, n) for n in ("n_params", "n_active", "ep"))
+    recompute, container, dates = (text(columns, n) for n in ("act_ckpt", "container", "date"))
     sequence = first_of(
-        numbers(columns, "seq_len"), np.array([float(rule.get("sequence_tokens", "nan")) for rule in ruled])
+        numbers(columns, "seq_len"),
+        np.array([float(rule.get("sequence_tokens", "nan")) for rule in ruled]),
+        np.array([trained_context_tokens(name, date) for name, date in zip(models, dates)]),
     )
     count = first_of(*(numbers(columns, n) for n in ("n_accel", "n_gpus", "num_gpus")))
     count = np.where(np.isnan(count), _DEFAULT_ACCELERATORS, count)
-    recompute, container, dates = (text(columns, n) for n in ("act_ckpt", "container", "date"))
     sharding = [a or b for a, b in zip(text(columns, "sharding"), text(columns, "fsdp"))]
     layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "micro_batch")}
     layout["global_batch_seqs"] = first_of(numbers(columns, "global_batch_seqs"), numbers(columns, "global_batch"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,7 @@ from planner.hardware.training import (
     training_seconds,
     training_usd,
 )
+from planner.hardware.training_contexts import trained_context_tokens
 from planner.hardware.training_layouts import usual_layout
 from planner.posynomial import Posynomial, variable
 
@@ -151,3 +153,11 @@ def test_an_unstated_layout_is_the_fastest_usual_one() -> None:
     assert tensor * stages > 8
     assert 0 < bubble < 0.5
     assert usual_layout(accelerator("H100"), "bf16", 1e9, 8.0, 4e6, 2048.0, False)[1] == 1.0
+
+
+def test_blank_sequence_lengths_are_the_published_or_the_usual_ones() -> None:
+    assert trained_context_tokens("meta-llama/Llama-3.1-8B") == 8192  # 2407.21783
+    assert trained_context_tokens("LLaMA-65B", "2023-02") == 2048  # 2302.13971, not the later Llama 2
+    assert trained_context_tokens("somebody's model", "2020-12") == 2048
+    assert trained_context_tokens("somebody's model", "2025-01-31") == 8192
+    assert math.isnan(trained_context_tokens("somebody's model"))
