@@ -123,9 +123,9 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
             if variable not in found and column and column not in taken:
                 found[variable] = column
     for column in runs.names:
-        numbered_share = re.fullmatch(r"(?:proportion_domain|domain_share)_(\d+)", column)
-        if numbered_share and column not in taken:
-            found.setdefault(f"domain_share_{numbered_share[1]}", column)
+        numbered_name = re.fullmatch(r"(.+)_(\d+)", column)
+        if numbered_name and column not in taken and canonical(numbered_name[1]) in variables():
+            found.setdefault(f"{canonical(numbered_name[1])}_{numbered_name[2]}", column)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
 
 from planner.errors import UnknownName
 from planner.laws import broken, fine_tuning, learning_curves, logarithms, monomials, power_laws, precision, transfer
@@ -15,6 +15,8 @@ from planner.laws.compute_sigmoid import ComputeSigmoid
 from planner.laws.coupled import Coupled
 from planner.laws.coverage import Coverage
 from planner.laws.data_constrained import DataConstrained
+from planner.laws.data_pools import FEWEST_POOLS, MOST_POOLS, data_pools
+from planner.laws.data_pruning import DataPruning
 from planner.laws.data_utility import DataUtility
 from planner.laws.datastore import Datastore
 from planner.laws.dense_retriever import DenseRetriever
@@ -36,8 +38,10 @@ from planner.laws.magnitude_pruning import MagnitudePruning
 from planner.laws.mixture_power import mixture_power
 from planner.laws.mixtures import FEWEST_DOMAINS, MOST_DOMAINS, mixture
 from planner.laws.multimodal import Bimodal
+from planner.laws.observational import FEWEST_CAPABILITIES, MOST_CAPABILITIES, observational
 from planner.laws.overfitting import Overfitting
 from planner.laws.parallel_streams import ParallelStreams
+from planner.laws.performance_of_loss import LineInLoss, LossThreshold
 from planner.laws.rectified import Rectified
 from planner.laws.repeated_sampling import RepeatedSampling
 from planner.laws.reward_overoptimisation import BestOfNReward, OptimisedReward
@@ -66,6 +70,8 @@ FORMS: tuple[type[Form], ...] = (
     DataConstrained,
     Overfitting,
     DataUtility,
+    data_pools(3),
+    DataPruning,
     JointMoE,
     RoutedExperts,
     RoutedWithData,
@@ -112,6 +118,9 @@ FORMS: tuple[type[Form], ...] = (
     BoardGameElo,
     SearchForTraining,
     DownstreamError,
+    LineInLoss,
+    LossThreshold,
+    observational(3),
     AutoEncoder,
     CapabilityDensity,
     learning_curves.M1,
@@ -138,15 +147,26 @@ FORMS: tuple[type[Form], ...] = (
 )
 
 
+# Forms that come in any number of a thing, by their stem: fewest, most, and the form of so many.
+NUMBERED: Mapping[str, tuple[int, int, Callable[[int], type[Form]]]] = {
+    "mixture": (FEWEST_DOMAINS, MOST_DOMAINS, mixture),
+    "mixture-power": (FEWEST_DOMAINS, MOST_DOMAINS, mixture_power),
+    "data-pools": (FEWEST_POOLS, MOST_POOLS, data_pools),
+    "observational": (FEWEST_CAPABILITIES, MOST_CAPABILITIES, observational),
+}
+
+
 def form_class(name: str) -> type[Form]:
-    """The form called `name`, without regard to case; `mixture-<n>`, `mixture-power-<n>` for any number of domains.
+    """The form called `name`, without regard to case; `<stem>-<n>` for any number that a numbered form comes in.
 
     Raises UnknownName with suggestions.
     """
+    stem, _, number = name.lower().rpartition("-")
+    if stem in NUMBERED and number.isdecimal():
+        fewest, most, of_so_many = NUMBERED[stem]
+        if fewest <= int(number) <= most:
+            return of_so_many(int(number))
     known: dict[str, type[Form]] = {f.form_name: f for f in (*FORMS, *ALLOCATION_LINES)}
-    domains = re.fullmatch(r"mixture(-power)?-(\d{1,3})", name.lower())
-    if domains and FEWEST_DOMAINS <= int(domains[2]) <= MOST_DOMAINS:
-        return mixture_power(int(domains[2])) if domains[1] else mixture(int(domains[2]))
     if name.lower() not in known:
         raise UnknownName("form", name, known)
     return known[name.lower()]

@@ -2,9 +2,9 @@
 
 Published laws carry an evidence grade, fitted ones their joint bootstrap draws. Either way a prediction is an
 interval: the spread over the draws (never over marginal errors, since the coefficients of scaling laws correlate at
-0.999), the scatter of single runs and, outside the range of the runs, a drift per decade of distance are added in
-quadrature on each side, in log loss (of a metric that may be negative, in its own unit). The drift of a fitted law is
-what runs it was not fitted to have shown.
+0.999), the scatter of single runs and, for each decade outside the range of the runs, a drift are added in quadrature
+on each side, in log loss (of a metric that may be negative, in its own unit). So the drift grows with the root of the
+distance, like the error of steps that nobody saw. That of a fitted law is learned from runs it was not fitted to.
 """
 
 from __future__ import annotations
@@ -37,9 +37,15 @@ class Span:
     upper: float
 
     def distance(self, value: Any) -> Array:
-        """Factor by which `value` lies outside; 1 inside."""
+        """Factor by which `value` lies outside; 1 inside. Where zero is a value, 1 and how many widths it lies outside.
+
+        The shares of a mixture have no ratio to speak of once one of them can be zero.
+        """
         x = np.asarray(value, float)
-        return np.asarray(np.maximum(1.0, np.maximum(x / self.upper, self.lower / x)))
+        if self.lower > 0 and np.all(x > 0):
+            return np.asarray(np.maximum(1.0, np.maximum(x / self.upper, self.lower / x)))
+        beyond = np.maximum(0.0, np.maximum(x - self.upper, self.lower - x))
+        return np.asarray(1.0 + beyond / max(self.upper - self.lower, 1e-300))
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Law:
         values = self._checked(variables, level)
         loss = np.asarray(self.form.loss(**values), float)
         ratio = np.asarray(self.extrapolation_ratio({**variables, **values}), float)
-        scatter = np.hypot(self._scatter(level), self._drift(level) * np.log10(ratio))
+        scatter = np.hypot(self._scatter(level), self._drift(level) * np.sqrt(np.log10(ratio)))
         below, above = self._spread(values, loss, level)
         down, up = np.hypot(below, scatter), np.hypot(above, scatter)
         signed = self.form.signed()
@@ -164,7 +170,7 @@ class Law:
         return self.residual_log_sd * NormalDist().inv_cdf(0.5 * (1.0 + level))
 
     def _drift(self, level: float) -> float:
-        """Half-width that every decade outside the range adds, in log loss."""
+        """Half-width that the first decade outside the range adds, in log loss."""
         normal = NormalDist()
         return self.drift_per_decade * normal.inv_cdf(0.5 * (1.0 + level)) / normal.inv_cdf(0.5 * (1.0 + DRIFT_LEVEL))
 

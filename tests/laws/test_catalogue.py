@@ -7,6 +7,7 @@ published, with plausible ones from the list below or from the middle of where a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -59,6 +60,20 @@ PLAUSIBLE: Mapping[str, Mapping[str, float]] = {
         "b3": 1.0,
         "gamma": 0.1,
     },
+    "data-pools-3": {
+        "a": 1.4,
+        "d": 0.2,
+        "b1": -0.2,
+        "b2": -0.15,
+        "b3": -0.1,
+        "tau1": 2.0,
+        "tau2": 4.0,
+        "tau3": 7.0,
+    },
+    "data-pruning": {"E": 0.02, "A": 100.0, "beta": 0.4, "kappa": 1.2, "delta": 0.15},
+    "observational-3": {"h": 0.25, "b": -1.0, "w1": 0.6, "w2": -0.3, "w3": 0.2},
+    "line-in-loss": {"w0": 1.5, "w1": 0.45},
+    "loss-threshold": {"chance": 0.25, "slope": 0.8, "threshold": 2.2},
     "data-utility": {"a": 1.4, "d": 0.2, "b": -0.15, "tau": 3.0},
     "routed-with-data": {
         "a": 60.0,
@@ -193,12 +208,13 @@ def points(kind: type[Form], rows: int, seed: int = 0) -> Values:
     """Usual values of the form's variables (rows,)."""
     generator = np.random.default_rng(seed)
     found: Values = {}
-    shares = generator.dirichlet(np.ones(max(1, len(kind.variables))), rows)
-    for position, name in enumerate(kind.variables):
+    shared = [name for name in kind.variables if re.match(r"(domain|pool)_share_\d", name)]
+    shares = dict(zip(shared, generator.dirichlet(np.ones(max(1, len(shared))), rows).T, strict=False))
+    for name in kind.variables:
         known = entry(name)
         low, high = USUAL.get(kind.form_name, {}).get(name, known.usual)
-        if name.startswith("domain_share_"):
-            found[name] = shares[:, position]
+        if name in shares:
+            found[name] = shares[name]
         elif low < 0:
             found[name] = generator.uniform(low, high, rows)
         else:
