@@ -7,6 +7,7 @@ length that was usual when they were trained (`training_contexts.toml`).
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from planner.hardware.tables import key, table
@@ -18,7 +19,7 @@ def trained_context_tokens(model: str, date: str = "") -> float:
     says anything."""
     facts = table("training_contexts")
     wanted = key(model.rsplit("/", 1)[-1])
-    matching = [name for name in facts["by_model"] if wanted.startswith(key(name))]
+    matching = [name for name in facts["by_model"] if re.match(rf"{re.escape(key(name))}(?![a-z])", wanted)]
     if matching:
         return float(facts["by_model"][max(matching, key=len)]["tokens"])
     usual = [float(row["tokens"]) for row in facts["usual"] if date >= row["since"]]

@@ -158,6 +158,7 @@ def test_an_unstated_layout_is_the_fastest_usual_one() -> None:
 def test_blank_sequence_lengths_are_the_published_or_the_usual_ones() -> None:
     assert trained_context_tokens("meta-llama/Llama-3.1-8B") == 8192  # 2407.21783
     assert trained_context_tokens("LLaMA-65B", "2023-02") == 2048  # 2302.13971, not the later Llama 2
+    assert trained_context_tokens("Llama-4-Scout", "2025-04") == trained_context_tokens("optimist", "2025-04") == 8192
     assert trained_context_tokens("somebody's model", "2020-12") == 2048
     assert trained_context_tokens("somebody's model", "2025-01-31") == 8192
     assert math.isnan(trained_context_tokens("somebody's model"))
