@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.fitting.newton import minimise, schedule
+from planner.fitting.objective import DELTA
 from planner.fitting.problem import Problem
 
 Array = NDArray[np.float64]
@@ -30,22 +31,34 @@ class Bootstrap:
 
 
 def bootstrap(
-    problem: Problem, theta: Array, draws: int, seed: int, groups: NDArray[np.intp] | None = None
+    problem: Problem,
+    theta: Array,
+    draws: int,
+    seed: int,
+    groups: NDArray[np.intp] | None = None,
+    *,
+    delta: float = DELTA,
+    within: bool = False,
 ) -> Bootstrap:
-    """`draws` refits of resampled runs, starting at the fit `theta` (free,); `groups` (rows,) numbers them from 0."""
-    weights = resampled(len(problem.losses), draws, seed, groups)
-    found = minimise(problem, np.tile(theta, (draws, 1)), schedule(START_DELTA), weights)
+    """`draws` refits of resampled runs, starting at the fit `theta` (free,); `groups` (rows,) numbers them from 0.
+
+    `within`: every group is kept and its runs are drawn, as coefficients of single groups need. `delta` is Huber's δ.
+    """
+    weights = resampled(len(problem.losses), draws, seed, groups, within=within)
+    found = minimise(problem, np.tile(theta, (draws, 1)), schedule(START_DELTA, delta), weights)
     good = np.isfinite(found.objective) & np.isfinite(found.theta).all(axis=1)
     return Bootstrap(problem.vectors(found.theta[good]), int((~good).sum()))
 
 
-def resampled(rows: int, draws: int, seed: int, groups: NDArray[np.intp] | None = None) -> Array:
+def resampled(
+    rows: int, draws: int, seed: int, groups: NDArray[np.intp] | None = None, *, within: bool = False
+) -> Array:
     """How often each run occurs in each draw (draws, rows)."""
     generator = np.random.default_rng(seed)
     if groups is None:
         return _counts(generator, rows, draws)
     count = int(groups.max()) + 1
-    if count >= FEWEST_GROUPS:
+    if count >= FEWEST_GROUPS and not within:
         return _counts(generator, count, draws)[:, groups]
     weights = np.empty((draws, rows))
     for group in range(count):

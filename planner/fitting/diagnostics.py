@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
+from planner.fitting.drift import drift_of_split, measured_drift
 from planner.fitting.newton import minimise, schedule
 from planner.fitting.objective import Huber
 from planner.fitting.observations import Observations
 from planner.fitting.problem import Problem
 from planner.laws.form import Form
-from planner.laws.law import DRIFT_LEVEL, DRIFT_PER_DECADE, frozen_spans, outside
+from planner.laws.law import DRIFT_LEVEL, frozen_spans, outside
 
 Array = NDArray[np.float64]
 REGION_SHARE = 1.0 / 3.0
 LEFT_OUT_EACH = 256  # up to so many runs, each is left out in turn
 SUSPECTS = 40
 WORST_GROUPS = 20
-NEAR_DECADES = 0.1  # closer than this, an error is scatter and not drift
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class RegionRefit:
 
 @dataclass(frozen=True)
 class ExtrapolationTest:
-    """Fitted to the cheaper two thirds by compute, judged on the rest; errors are log(predicted / observed)."""
+    """Fitted to the cheaper two thirds, judged on the rest; errors are log(predicted / observed).
+
+    By compute, or by the variable that spans most where compute is not known.
+    """
 
     rows_fitted: int
     rows_held_out: int
@@ -58,7 +61,7 @@ class ExtrapolationTest:
     mean_log_error: float
     largest_absolute_log_error: float
     compute_factor: float  # largest held-out compute over largest fitted compute
-    drift_per_decade: float  # log error that 80 % of held-out runs stay within, per decade outside, beyond the scatter
+    drift_per_decade: float  # log error beyond the scatter that 80 % of runs a decade outside stay within
 
 
 @dataclass(frozen=True)
@@ -212,43 +215,47 @@ def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
 
 
 def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> ExtrapolationTest | None:
-    flops = seen.training_flops
-    if not np.all(np.isfinite(flops)):
+    """By compute, or where that is unknown by the variable that spans most."""
+    order = seen.training_flops if np.all(np.isfinite(seen.training_flops)) else _widest(seen.variables)
+    if order is None:
         return None
-    drifts: list[Array] = []
-    cheap, error = np.ones(len(flops), dtype=bool), np.zeros(0)
+    drifts: list[float] = []
+    tested: tuple[NDArray[np.bool_], Array] | None = None
     for share in (0.5, 1.0 - REGION_SHARE):  # the second is the test that is reported
-        cheap = flops <= np.quantile(flops, share)
+        cheap = order <= np.quantile(order, share)
         if cheap.all() or not _determined(problem, cheap):
-            return None
+            continue
         residual = problem.residuals(refit(problem, theta, cheap)[None])[0]
-        error = residual[~cheap]
-        drifts.append(_drift(seen, cheap, residual))
+        tested = cheap, residual[~cheap]
+        scatter = float(np.quantile(np.abs(residual[cheap]), DRIFT_LEVEL))
+        drifts.append(drift_of_split(residual[~cheap], _decades_outside(seen, cheap), scatter))
+    if tested is None:
+        return None
+    cheap, error = tested
     return ExtrapolationTest(
         int(cheap.sum()),
         int((~cheap).sum()),
         float(np.mean(np.abs(error))),
         float(np.mean(error)),
         float(np.max(np.abs(error))),
-        float(flops[~cheap].max() / flops[cheap].max()),
-        float(max(np.quantile(d, DRIFT_LEVEL) for d in drifts)),
+        float(order[~cheap].max() / order[cheap].max()),
+        measured_drift(drifts),
     )
 
 
-def _drift(seen: Observations, cheap: NDArray[np.bool_], residual: Array) -> Array:
-    """Per held-out run: the log error that scatter does not explain, per decade outside the fitted range."""
-    variables = {**seen.variables, "training_flops": seen.training_flops}
-    spans = frozen_spans({k: (float(v[cheap].min()), float(v[cheap].max())) for k, v in variables.items()})
-    decades = np.log10(outside(spans, {k: v[~cheap] for k, v in variables.items()}))
-    scatter = float(np.quantile(np.abs(residual[cheap]), DRIFT_LEVEL))
-    excess = np.sqrt(np.maximum(residual[~cheap] ** 2 - scatter**2, 0.0))
-    return np.asarray(excess / np.maximum(decades, NEAR_DECADES))
+def _widest(variables: Mapping[str, Array]) -> Array | None:
+    """The positive variable whose values span most; None where none varies (shares of a mixture do not count)."""
+    axes = [v for k, v in variables.items() if np.all(v > 0) and not k.startswith("domain_share")]
+    widest = max(axes, key=lambda v: float(v.max() / v.min()), default=None)
+    return None if widest is None or np.ptp(widest) == 0 else widest
 
 
-def drift_per_decade(found: Diagnostics) -> float:
-    """What the extrapolation test measured, but no less than what is usual: few held-out runs may agree by luck."""
-    test = found.extrapolation
-    return DRIFT_PER_DECADE if test is None else max(test.drift_per_decade, DRIFT_PER_DECADE)
+def _decades_outside(seen: Observations, cheap: NDArray[np.bool_]) -> Array:
+    """How far each run that is not cheap lies outside the range of the cheap ones, in the worst variable."""
+    axes = {**seen.variables, "training_flops": seen.training_flops}
+    axes = {k: v for k, v in axes.items() if np.all(np.isfinite(v))}
+    spans = frozen_spans({k: (float(v[cheap].min()), float(v[cheap].max())) for k, v in axes.items()})
+    return np.asarray(np.log10(outside(spans, {k: v[~cheap] for k, v in axes.items()})))
 
 
 def parameter_exponent(form: Form) -> float | None:

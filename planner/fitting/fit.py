@@ -21,14 +21,17 @@ from planner.errors import InvalidInput, Range, UnknownName, Violation, require
 from planner.fitting.bootstrap import bootstrap as bootstrapped
 from planner.fitting.breaks import shape_cautions
 from planner.fitting.cautions import cautions
-from planner.fitting.diagnostics import Diagnostics, diagnose, drift_per_decade, require_finite
+from planner.fitting.diagnostics import Diagnostics, diagnose, require_finite
+from planner.fitting.drift import expected_drift, fall_per_decade
 from planner.fitting.newton import Minimum, minimise, schedule
 from planner.fitting.objective import DELTA, described
 from planner.fitting.observations import DERIVED, Observations, observe
 from planner.fitting.problem import Problem
-from planner.fitting.projection import screen
+from planner.fitting.projection import Screening, screen
+from planner.fitting.refit import POOLED, grouped
 from planner.fitting.runs import Runs
 from planner.laws.allocation_line import AllocationLine, Envelope
+from planner.laws.by_group import MOST_GROUPS
 from planner.laws.caution import Caution
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE
@@ -109,13 +112,17 @@ def fit_law(
     fixed: Mapping[str, float] | None = None,
     starts: int | None = None,
     group: str | None = None,
+    sharing: str = POOLED,
+    delta: float = DELTA,
 ) -> FittedLaw:
     """Fit the form called `form` to the rows of `runs` for which `where` holds.
 
     `mapping` says which column is which variable (column -> variable) where the usual names do not; `fixed` holds
     coefficients at given values; `bootstrap` is the number of draws (0: none); `starts` the number of polished starts.
     `group` names the column (text or numbers) of what runs share, a corpus, a recipe or a training curve: the bootstrap
-    then draws whole groups, or runs within each where there are fewer than five.
+    then draws whole groups, or runs within each where there are fewer than five. `sharing` says what groups share: all
+    coefficients ("pooled"), all but scales and floors ("scales"), or nothing ("own"); unless pooled the law is of the
+    form `<form>@…` (see `planner.laws.by_group`) and predicts by group. `delta` is Huber's δ.
     Raises InvalidInput, UnknownName and NotIdentified (see `planner.fitting.observations`).
     """
     kind = form_class(form)
@@ -126,10 +133,17 @@ def fit_law(
     require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
     free = len(kind.coefficients) - len(held)
     seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free, group=group)
-    problem = Problem(kind, seen.variables, seen.losses, held)
-    theta, objective, search = _minimum(problem, starts, seed)
+    if sharing == POOLED:
+        problem = Problem(kind, seen.variables, seen.losses, held)
+        screening = screened(problem, starts, seed)
+    else:
+        problem, screening = grouped(kind, seen, sharing, delta)
+        kind = problem.form
+    theta, objective, search = _minimum(problem, screening, delta)
     require_finite(objective, form)
-    cloud = bootstrapped(problem, theta, bootstrap, seed, seen.groups) if bootstrap else None
+    cloud = None
+    if bootstrap:
+        cloud = bootstrapped(problem, theta, bootstrap, seed, seen.groups, delta=delta, within=sharing != POOLED)
     draws = None if cloud is None or not len(cloud.draws) else cloud.draws
     best = kind.from_vector(problem.vectors(theta[None])[0])
     exponent = _exponent(best, draws)
@@ -137,7 +151,9 @@ def fit_law(
     checked = diagnose(problem, theta, seen, draws)
     limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
     options = {
-        "form": form, "bootstrap": str(bootstrap), "where": where or "", "group": group or "", "delta": f"{DELTA:g}",
+        "form": form, "bootstrap": str(bootstrap), "where": where or "", "group": group or "", "delta": f"{delta:g}",
+        **({} if sharing == POOLED else {"sharing": sharing}),
+        **{f"group {k}": group_name for k, group_name in enumerate(seen.group_names[:MOST_GROUPS], start=1)},
         **{f"column of {k}": v for k, v in seen.columns.items()},
         **{f"fixed {k}": repr(v) for k, v in held.items()},
     }  # fmt: skip
@@ -157,10 +173,13 @@ def fit_law(
         metric=f"{seen.columns['loss']} (in the unit of the runs)",
         draws=draws,
         residuals=np.sort(problem.residuals(theta[None])[0]),
-        drift_per_decade=drift_per_decade(checked),
+        drift_per_decade=expected_drift(
+            None if checked.extrapolation is None else checked.extrapolation.drift_per_decade,
+            fall_per_decade(problem.targets, seen),
+        ),
         intervals=_intervals(best, draws),
         objective_value=objective,
-        objective=f"{described(kind.signed())} (delta {DELTA:g})",
+        objective=f"{described(kind.signed())} (delta {delta:g})",
         compute_optimal_exponent=exponent,
         search=search,
         diagnostics=checked,
@@ -229,22 +248,28 @@ def _fixed(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, flo
     return held
 
 
-def _minimum(problem: Problem, starts: int | None, seed: int) -> tuple[Array, float, SearchEvidence]:
+def screened(problem: Problem, starts: int | None = None, seed: int = 0) -> Screening:
+    """Starting points, fewer where they come from a grid."""
+    return screen(problem, starts or (12 if _gridded(problem) else 48), seed)
+
+
+def _gridded(problem: Problem) -> bool:
+    return sum(not c.linear for c in problem.free) <= 2
+
+
+def _minimum(problem: Problem, screening: Screening, delta: float) -> tuple[Array, float, SearchEvidence]:
     """θ (free,) of the best minimum, its objective, and the evidence."""
-    nonlinear = sum(not c.linear for c in problem.free)
-    gridded = nonlinear <= 2
-    screened = screen(problem, starts or (12 if gridded else 48), seed)
     # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
-    deltas = (0.05 if gridded else 0.5, 0.003)
+    deltas = (0.05 if _gridded(problem) else 0.5, 0.003)
     unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0  # log residuals are of order one at most
-    far, near = (minimise(problem, screened.theta, schedule(unit * d), iterations=150) for d in deltas)
+    far, near = (minimise(problem, screening.theta, schedule(unit * d, delta), iterations=150) for d in deltas)
     found = _better(far, near)
     lowest = found.objective.min()
     tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
     best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
     objective = float(found.objective[best])
     share = float(np.mean(found.objective <= objective * (1.0 + 1e-6) + EXACT))
-    evidence = SearchEvidence(len(screened.theta), share, screened.profile_minima, float(found.gradient[best]))
+    evidence = SearchEvidence(len(screening.theta), share, screening.profile_minima, float(found.gradient[best]))
     return found.theta[best], objective, evidence
 
 

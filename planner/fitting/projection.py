@@ -38,11 +38,16 @@ class Screening:
     profile_minima: int | None
 
 
-def screen(problem: Problem, starts: int, seed: int = 0) -> Screening:
-    """Score every cell and return the `starts` best as starting points."""
-    small = _fewer_rows(problem)
+def screen(
+    problem: Problem, starts: int, seed: int = 0, rows: int = SCREENING_ROWS, points: int = SOBOL_POINTS
+) -> Screening:
+    """Score every cell on at most `rows` runs and return the `starts` best as starting points.
+
+    `points` is the number of cells where they form no grid, a power of two.
+    """
+    small = _fewer_rows(problem, rows)
     nonlinear = [k for k, c in enumerate(problem.free) if not c.linear]
-    cells, side = _cells(problem, nonlinear, seed)
+    cells, side = _cells(problem, nonlinear, seed, points)
     theta = np.empty((len(cells), len(problem.free)))
     theta[:, nonlinear] = cells
     size = max(1, CELL_VALUES // len(small.losses))
@@ -55,17 +60,17 @@ def screen(problem: Problem, starts: int, seed: int = 0) -> Screening:
     return Screening(theta[order], scores[order], minima)
 
 
-def _fewer_rows(problem: Problem) -> Problem:
-    """The problem on at most SCREENING_ROWS rows, evenly spread over the losses."""
-    if len(problem.losses) <= SCREENING_ROWS:
+def _fewer_rows(problem: Problem, most: int) -> Problem:
+    """The problem on at most `most` rows, evenly spread over the losses."""
+    if len(problem.losses) <= most:
         return problem
-    spread = np.linspace(0, len(problem.losses) - 1, SCREENING_ROWS).astype(int)
+    spread = np.linspace(0, len(problem.losses) - 1, most).astype(int)
     rows = np.argsort(problem.losses, kind="stable")[spread]
     variables = {k: v[rows] for k, v in problem.variables.items()}
     return Problem(problem.form, variables, problem.losses[rows], problem.fixed)
 
 
-def _cells(problem: Problem, nonlinear: list[int], seed: int) -> tuple[Array, int | None]:
+def _cells(problem: Problem, nonlinear: list[int], seed: int, points: int) -> tuple[Array, int | None]:
     """θ of the nonlinear coefficients (cells, nonlinear), and the grid's side if it is a grid."""
     if not nonlinear:
         return np.zeros((1, 0)), None
@@ -77,7 +82,7 @@ def _cells(problem: Problem, nonlinear: list[int], seed: int) -> tuple[Array, in
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(nonlinear)), GRID_SIDE
     from scipy.stats import qmc  # late: half a second that fits with two exponents do without
 
-    unit = qmc.Sobol(len(nonlinear), seed=seed).random(SOBOL_POINTS)
+    unit = qmc.Sobol(len(nonlinear), seed=seed).random(points)
     return lower + unit * (upper - lower), None
 
 

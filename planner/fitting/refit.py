@@ -13,16 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.newton import minimise, schedule
-from planner.fitting.objective import DELTA
+from planner.errors import InvalidInput, Violation
+from planner.fitting.newton import minimise
+from planner.fitting.objective import DELTA, Huber
+from planner.fitting.observations import Observations
 from planner.fitting.problem import Problem
-from planner.fitting.projection import screen
-from planner.laws.by_group import GROUP, by_group, scales
+from planner.fitting.projection import Screening, screen
+from planner.laws.by_group import GROUP, MOST_GROUPS, by_group, scales
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
+POOLED, SCALES, OWN = "pooled", "scales", "own"  # what groups share: all, all but scales and floors, nothing
 STARTS = 10
-ITERATIONS = 60
+ITERATIONS = 40
+ROUGH_ITERATIONS = 12
+SCREENED_ROWS, SCREENED_POINTS = 128, 1024
+FINISHED = 3  # descents that are followed to the end
 SQUARES = 0.1  # Huber's δ above which nearly all residuals of laws lie in its parabola
 
 
@@ -52,29 +58,61 @@ def refit(
     variables: Mapping[str, Array],
     losses: Array,
     groups: NDArray[np.intp] | None = None,
-    sharing: str = "pooled",
+    sharing: str = POOLED,
     delta: float = DELTA,
 ) -> Refit:
     """Fit `form`; `sharing` says what groups share: all ("pooled"), all but scales and floors ("scales"), or nothing.
 
     `delta` is Huber's δ. Groups are numbered from 0.
     """
-    if sharing == "pooled" or groups is None:
+    if sharing == POOLED or groups is None:
         problem = Problem(form, variables, losses)
-        theta = _lowest(problem, screen(problem, STARTS).theta, delta)
-        return Refit((_form(problem, theta),), False)
-    alone = []
+        return Refit((_form(problem, _lowest(problem, _screened(problem), delta)),), False)
+    if sharing == OWN:
+        return Refit(tuple(_form(*alone) for alone in _alone(form, variables, losses, groups, delta)), False)
+    joint, starts = _joint(form, variables, losses, groups, scales(form), delta)
+    return Refit((_form(joint, _lowest(joint, starts, delta)),), True)
+
+
+def grouped(form: type[Form], seen: Observations, sharing: str, delta: float) -> tuple[Problem, Screening]:
+    """The problem of a form by group, and where to start. Raises InvalidInput without groups or with too many."""
+    if sharing not in (SCALES, OWN):
+        raise InvalidInput(Violation("sharing", sharing, f"{POOLED}, {SCALES} or {OWN}"))
+    if seen.groups is None:
+        raise InvalidInput(Violation("group", "none", f"a column that names groups, for sharing {sharing}"))
+    if len(seen.group_names) > MOST_GROUPS:
+        raise InvalidInput(Violation("group", f"{len(seen.group_names)} groups", f"at most {MOST_GROUPS}"))
+    own = scales(form) if sharing == SCALES else frozenset(form.names())
+    problem, starts = _joint(form, seen.variables, seen.losses, seen.groups, own, delta)
+    return problem, Screening(starts, problem.objective(starts, Huber(delta)), None)
+
+
+def _alone(
+    form: type[Form], variables: Mapping[str, Array], losses: Array, groups: NDArray[np.intp], delta: float
+) -> list[tuple[Problem, Array]]:
+    """Problem and θ of each group for itself."""
+    found = []
     for g in range(int(groups.max()) + 1):
         mine = groups == g
         problem = Problem(form, {k: v[mine] for k, v in variables.items()}, losses[mine])
-        alone.append((problem, _lowest(problem, screen(problem, STARTS).theta, delta)))
-    if sharing == "own":
-        return Refit(tuple(_form(problem, theta) for problem, theta in alone), False)
-    own = scales(form)
-    joint = Problem(by_group(form, own, len(alone)), {**variables, GROUP: groups + 1.0}, losses)
-    pooled = _lowest(whole := Problem(form, variables, losses), screen(whole, STARTS).theta, delta)
-    starts = _starts(form, own, np.stack([theta for _, theta in alone]), pooled)
-    return Refit((_form(joint, _lowest(joint, starts, delta)),), True)
+        found.append((problem, _lowest(problem, _screened(problem), delta)))
+    return found
+
+
+def _joint(
+    form: type[Form],
+    variables: Mapping[str, Array],
+    losses: Array,
+    groups: NDArray[np.intp],
+    own: frozenset[str],
+    delta: float,
+) -> tuple[Problem, Array]:
+    """The problem in which groups share all but their `own` coefficients, and starts (starts, free) for it."""
+    alone = _alone(form, variables, losses, groups, delta)
+    joint = Problem(by_group(form, own, len(alone)), {**variables, GROUP: np.asarray(groups + 1, float)}, losses)
+    whole = Problem(form, variables, losses)
+    pooled = _lowest(whole, _screened(whole), delta)
+    return joint, _starts(form, own, np.stack([theta for _, theta in alone]), pooled)
 
 
 def _starts(form: type[Form], own: frozenset[str], alone: Array, pooled: Array) -> Array:
@@ -90,9 +128,22 @@ def _starts(form: type[Form], own: frozenset[str], alone: Array, pooled: Array) 
     return np.stack(columns, axis=1)
 
 
+def _screened(problem: Problem) -> Array:
+    """Starting points (starts, free)."""
+    return screen(problem, STARTS, rows=SCREENED_ROWS, points=SCREENED_POINTS).theta
+
+
 def _lowest(problem: Problem, starts: Array, delta: float) -> Array:
+    """θ (free,) of the lowest minimum; descents that are behind on the way down are not finished."""
     unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0
-    found = minimise(problem, starts, schedule(0.1 * unit, delta), iterations=ITERATIONS)
+    steep = SQUARES * unit
+    deltas: tuple[float, ...] = (delta,)
+    if steep > 3.0 * delta:
+        deltas = (steep, float(np.sqrt(steep * delta)), delta)
+    if len(starts) > FINISHED and len(deltas) > 1:
+        rough = minimise(problem, starts, deltas[:2], iterations=ROUGH_ITERATIONS, tolerance=1e-6)
+        starts, deltas = rough.theta[np.argsort(rough.objective, kind="stable")[:FINISHED]], deltas[1:]
+    found = minimise(problem, starts, deltas, iterations=ITERATIONS, tolerance=1e-9)
     return np.asarray(found.theta[int(np.argmin(found.objective))])
 
 

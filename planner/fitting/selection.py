@@ -28,7 +28,7 @@ from planner.laws.form import Form
 
 DRAWS = Range(0, 100_000, "draws")
 SEEDS = Range(0, 2**63 - 1, "")
-MOST_ROWS = 1500
+MOST_ROWS = 600
 
 
 def compare_forms(

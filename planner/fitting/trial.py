@@ -22,6 +22,7 @@ from planner.laws.form import Form
 
 Array = NDArray[np.float64]
 RACE_FACTOR = 3.0
+JUDGED = 8  # forms that are judged on every split
 FINALISTS = 3  # forms for which every way of fitting is tried
 OnStage = Callable[[str], None]
 
@@ -61,11 +62,20 @@ def raced(ways: list[Way], trial: Trial, tell: OnStage) -> list[Way]:
             )
         except (PlanningError, np.linalg.LinAlgError) as error:
             trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
+    order: dict[type[Form], float] = {}
+    for way in sorted(scores, key=lambda way: scores[way]):
+        order.setdefault(way.form, scores[way])
     limit = RACE_FACTOR * min(scores.values(), default=0.0)
-    kept = [way for way, score in scores.items() if score <= limit]
-    for form in {way.form for way in scores} - {way.form for way in kept}:
-        trial.excluded[form.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on two splits"
-    return kept
+    kept = set(order)
+    for place, (form, score) in enumerate(order.items()):
+        if score <= limit and place < JUDGED:
+            continue
+        kept.discard(form)
+        if score > limit:
+            trial.excluded[form.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on two splits"
+        else:
+            trial.excluded[form.form_name] = f"{JUDGED} other forms did better on two splits"
+    return [way for way in scores if way.form in kept]
 
 
 def judge(way: Way, trial: Trial) -> None:

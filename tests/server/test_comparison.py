@@ -107,7 +107,7 @@ def test_a_fit_on_profiles_says_what_other_approaches_read_off_them(server: Any,
     assert fitted.metric == "loss (in the unit of the runs)"
     stored = server.laws.GetLaw(laws_service_pb2.GetLawRequest(name=fitted.name))
     assert stored.approach_exponents["isoflop"] == fitted.approach_exponents["isoflop"]
-    assert stored.drift_per_decade >= 0.02
+    assert stored.drift_per_decade > 0.0
 
 
 def test_groups_have_errors_of_their_own(server: Any, profiles: str) -> None:
