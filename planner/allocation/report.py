@@ -94,7 +94,10 @@ def decision_of(model: Model, cell: int, values: Mapping[str, float], metrics: M
     variant, training, serving = model.product.parts(cell)
     form, experts = model.loss.law.form, model.product.experts[variant]
     at = {**values, **model.loss.given, **model.loss.variants[variant]}
-    n, active, d = at.get("parameter_count"), form.active_parameter_count(**at), form.trained_token_count(**at)
+    n, active, d = (
+        None if count is None else float(count)
+        for count in (at.get("parameter_count"), form.active_parameter_count(**at), form.trained_token_count(**at))
+    )
     moe = "expert_count" in form.variables
     total = form.total_parameter_count(**at)
     if moe and active is not None:

@@ -94,7 +94,7 @@ def test_answers_cannot_be_changed_but_can_be_compared_and_sent_to_other_process
 def test_json_has_the_contract_names_even_of_zeros() -> None:
     document = json.loads(json.dumps(read(answers.Plan, a_plan()).to_dict(), allow_nan=False))
     assert document["outcome"] == "OPTIMAL"
-    assert document["decision"] == {"parameter_count": 7e9, "accelerator": "H100-SXM"}
+    assert document["decision"] == {"parameter_count": 7e9, "accelerator": "H100-SXM", "law_variables": {}}
     assert document["certificate"]["relative_gap"] == 0.0
     assert document["conflicts"] == []
 
