@@ -34,6 +34,28 @@ def test_dashes_texts_scalars_and_commas_are_understood() -> None:
     assert dict(request.limits) == {"training_usd": 5e6}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["bits=4,8", "density=0.1..0.5", "share= ..1"],
+        {"bits": [4, 8], "density": {"lower": 0.1, "upper": "0.5"}, "share": {"upper": 1}},
+        {"bits": "4, 8", "density": "0.1..0.5", "share": {"lower": None, "upper": 1}},
+    ],
+)
+def test_law_variables_are_values_or_ranges(said: Any) -> None:
+    chosen = build(TRAINING, {"law_variable": said}).law_variables
+    assert list(chosen["bits"].values) == [4, 8]
+    assert (chosen["density"].lower, chosen["density"].upper) == (0.1, 0.5)
+    assert not chosen["share"].HasField("lower")
+    assert chosen["share"].upper == 1
+
+
+@pytest.mark.parametrize("said", [["bits"], ["bits=four"], {"bits": {"least": 1}}, {"bits": [1, "x"]}])
+def test_a_law_variable_that_cannot_be_read_is_refused_by_name(said: Any) -> None:
+    with pytest.raises(InvalidArgument, match="law_variable"):
+        build(TRAINING, {"law_variables": said})
+
+
 def test_a_law_may_be_named_with_or_without_its_collection() -> None:
     assert build(TRAINING, {"law": "kaplan-2020"}).law == "laws/kaplan-2020"
     assert build(TRAINING, {"law": "laws/kaplan-2020"}).law == "laws/kaplan-2020"

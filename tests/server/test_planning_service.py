@@ -50,6 +50,23 @@ def test_a_stored_plan_is_found_listed_explained_and_forgotten(server: Any, refu
     assert (gone.code, gone.metadata["resource"]) == (grpc.StatusCode.NOT_FOUND, "plans/kept")
 
 
+def test_law_variables_are_settled_chosen_or_ranged(server: Any) -> None:
+    """Kumar et al. 2024: more bits are never worse at the same FLOPs, so the widest of the choices is taken."""
+    request = Training(law="laws/kumar-2024", training_flops=1e21)
+    request.law_variables["weight_bits"].values.extend([4, 8])
+    for name in ("activation_bits", "cache_bits"):
+        request.law_variables[name].values.append(16)
+    plan = server.planning.PlanTraining(request)
+    assert dict(plan.decision.law_variables) == {"weight_bits": 8, "activation_bits": 16, "cache_bits": 16}
+    assert "4 weight bits instead of 8" in plan.alternatives[0].why_not
+
+
+def test_a_law_variable_that_is_not_said_is_named(server: Any, refused: Any) -> None:
+    failure = refused(server.planning.PlanTraining, Training(law="laws/frantar-2023-t5", training_flops=1e21))
+    assert failure.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.fields == ["law_variables.density"]
+
+
 def test_the_same_question_is_answered_from_the_cache(server: Any) -> None:
     hits = server.metric("apportion_plan_cache_hits_total")
     solves = server.metric("apportion_solves_total")
