@@ -34,7 +34,7 @@ class ErrorSurface(Form):
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.MONOTONE_TRANSFORM
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("b", "of the data term × scale^beta", (1e-4, 10.0), linear=False),
-        scale("c", "of the data term", (1e-4, 10.0), linear=False),
+        Coefficient("c", 1e-15, 1e15, (1e-4, 10.0), "of the data term", logarithmic=True),
         exponent("alpha", (0.2, 1.5)),
         exponent("beta", (0.2, 1.5)),
         scale("eta", "of the data term", (0.3, 30.0), linear=False),
