@@ -35,12 +35,14 @@ from server.interceptors.errors import Errors
 from server.interceptors.log import CallLog
 from server.interceptors.metrics import CallMetrics
 from server.interceptors.request_id import RequestId
+from server.services.calibrations import Calibrations, CalibrationWork
 from server.services.comparison import COMPARISONS, ComparisonWork
 from server.services.experiments import DesignWork
 from server.services.hardware import HardwareService
 from server.services.laws import FitWork, LawsService
 from server.services.library import Library
 from server.services.operations import OperationsService
+from server.services.own_hardware import OwnHardware
 from server.services.planning import FrontWork, PlanningService
 from server.services.sensitivity import SensitivityService
 from server.settings import Settings, split_address
@@ -142,11 +144,12 @@ class Application:
 
     def _build(self) -> tuple[OperationRunner, grpc.aio.Server]:
         limits, execution, metrics = self.settings.limits, self.settings.execution, self.metrics
-        library = Library(self._store)
+        library, own = Library(self._store), OwnHardware(self._store)
         kinds: dict[str, Work] = {
             "FitLaw": FitWork(self._store),
             **{kind.name: ComparisonWork(self._store, kind) for kind in COMPARISONS},
             "DesignExperiment": DesignWork(library),
+            "Calibrate": CalibrationWork(own),
             "ComputeFront": FrontWork(library, metrics),
         }
         runner = OperationRunner(self._store, self._pool, execution, metrics, kinds)
@@ -175,7 +178,9 @@ class Application:
         )
         laws_service_pb2_grpc.add_LawsServicer_to_server(laws, server)
         planning_service_pb2_grpc.add_PlanningServicer_to_server(planning, server)
-        hardware_service_pb2_grpc.add_HardwareServicer_to_server(HardwareService(limits.max_table_cells), server)
+        calibrations = Calibrations(self._store, self._pool, runner, own)
+        hardware = HardwareService(self._store, own, calibrations, limits.max_table_cells)
+        hardware_service_pb2_grpc.add_HardwareServicer_to_server(hardware, server)
         sensitivity = SensitivityService(self._pool, limits.max_table_cells)
         sensitivity_service_pb2_grpc.add_SensitivityServicer_to_server(sensitivity, server)
         operations_grpc_pb2.add_OperationsServicer_to_server(OperationsService(self._store, runner), server)

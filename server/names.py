@@ -12,7 +12,7 @@ import secrets
 from planner.errors import InvalidInput, Violation
 
 RUN_SETS, LAWS, PLANS, OPERATIONS = "runSets", "laws", "plans", "operations"
-ACCELERATORS, MODEL_SHAPES = "accelerators", "modelShapes"
+ACCELERATORS, MODEL_SHAPES, CALIBRATIONS = "accelerators", "modelShapes", "calibrations"
 
 _USER_ID = re.compile(r"[a-z][a-z0-9-]{0,61}")
 _MAX_LENGTH = 200

@@ -7,19 +7,20 @@ prediction has an interval.
 """
 
 from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names
-from planner.hardware.catalogue import SHIPPED, Catalogue
+from planner.hardware.catalogue import SHIPPED, Catalogue, is_accelerator, is_model_shape
 from planner.hardware.cells import ServingCell, serving_cell
 from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
 from planner.hardware.intervals import interval_factors
 from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
 from planner.hardware.prices import Price, price, prices
-from planner.hardware.recalibrate import recalibrate
+from planner.hardware.recalibrate import SHRINKAGE, recalibrate, require_usable
 from planner.hardware.recalibration import Recalibration
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
 
 __all__ = [
     "SHIPPED",
+    "SHRINKAGE",
     "Accelerator",
     "Catalogue",
     "ModelShape",
@@ -35,6 +36,8 @@ __all__ = [
     "estimate_training",
     "hypothetical_shape",
     "interval_factors",
+    "is_accelerator",
+    "is_model_shape",
     "model_shape",
     "model_shape_from_config",
     "model_shape_names",
@@ -42,5 +45,6 @@ __all__ = [
     "price",
     "prices",
     "recalibrate",
+    "require_usable",
     "serving_cell",
 ]

@@ -23,7 +23,7 @@ from planner.hardware.serving import ServingConstants, serving_constants
 from planner.hardware.serving_estimate import serving_times, take
 from planner.hardware.serving_points import ServingPoints, serving_points
 
-_SHRINKAGE = 0.2  # standard deviation, in log units, of a stack's constants and levels around the shipped ones
+SHRINKAGE = 0.2  # standard deviation, in log units, of a stack's constants and levels around the shipped ones
 _TPOT_NOISE, _TTFT_NOISE = 0.06, 0.3  # log units: what repeats of one measurement differ by
 _SHARED = len(fields(ServingConstants))  # then levels: of steps, of first tokens, of engines, of groups
 _PRIOR_ROWS = 10.0  # what the shipped interval counts for
@@ -79,9 +79,7 @@ def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibrati
     Raises:
         InvalidInput: a column is absent, or fewer than three rows can be used; then with the reasons.
     """
-    require_columns(columns, "tpot_ms")
-    points = serving_points(columns, catalogue)
-    measured, refused = _usable(columns, points)
+    measured, refused = _usable(columns, catalogue)
     theta = _fit(measured)
     left = _left_out(measured)
     before = measured.errors(np.zeros(len(theta)))
@@ -104,8 +102,15 @@ def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibrati
     )
 
 
-def _usable(columns: Columns, points: ServingPoints) -> tuple[_Measured, dict[int, str]]:
+def require_usable(columns: Columns, catalogue: Catalogue = SHIPPED) -> None:
+    """The errors that `recalibrate` would raise, without its work."""
+    _usable(columns, catalogue)
+
+
+def _usable(columns: Columns, catalogue: Catalogue) -> tuple[_Measured, dict[int, str]]:
     """The rows that can be fitted, and why each other one cannot."""
+    require_columns(columns, "tpot_ms")
+    points = serving_points(columns, catalogue)
     given = [numbers(columns, n)[points.rows] for n in ("tpot_ms", "ttft_ms", "output_tok_s")]
     tpot, ttft, speed = (np.where(v > 0, v, np.nan) for v in (given[0] / 1e3, given[1] / 1e3, given[2]))
     answer = ttft + points.output_tokens * tpot
@@ -139,7 +144,7 @@ def _fit(measured: _Measured) -> Floats:
     def cost(theta: Floats) -> Floats:
         each, first, _ = measured.errors(theta)
         residuals = np.concatenate([each / _TPOT_NOISE, np.nan_to_num(first) / _TTFT_NOISE])
-        return np.concatenate([residuals, theta / _SHRINKAGE])
+        return np.concatenate([residuals, theta / SHRINKAGE])
 
     bound = np.full(measured.unknowns, 3.0)
     start = np.zeros(measured.unknowns)

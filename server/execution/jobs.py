@@ -25,6 +25,7 @@ from server.convert import comparisons, errors, experiments, plans, problems
 from server.convert import laws as law_messages
 from server.convert.runs import to_runs
 from server.execution.attachments import unpack_law
+from server.execution.calibration_job import calibrate, check_calibrate
 from server.execution.sensitivity_job import analyze_sensitivity
 
 Parts = tuple[bytes, ...]
@@ -224,6 +225,8 @@ def _parsed(attachment: bytes) -> Law:
 
 
 JOBS: Mapping[str, Callable[[bytes], Parts]] = {
+    "CheckCalibrate": lambda request: check_calibrate(request, _attachments.get()),
+    "Calibrate": lambda request: calibrate(request, _attachments.get()),
     "PlanTraining": plan_training,
     "PlanDeployment": plan_deployment,
     "PlanLifecycle": plan_lifecycle,

@@ -1,4 +1,7 @@
-"""The Hardware service: facts from the planner's tables, estimates by its formulas. Nothing here waits for a worker."""
+"""The Hardware service: facts from the planner's tables and from the store, estimates by the planner's formulas.
+
+Only calibrating waits for a worker.
+"""
 
 from __future__ import annotations
 
@@ -6,75 +9,179 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apportion.v1 import hardware_pb2, hardware_service_pb2, hardware_service_pb2_grpc, table_pb2
+from google.longrunning import operations_pb2
+from google.protobuf import empty_pb2
+from sqlalchemy import Connection
+
+from apportion.v1 import (
+    calibration_pb2,
+    hardware_pb2,
+    hardware_service_pb2,
+    hardware_service_pb2_grpc,
+    table_pb2,
+)
 from planner import hardware
+from planner.errors import InvalidInput, Violation
 from server import names
 from server.convert import tables
-from server.convert.hardware import to_accelerator, to_model_shape
+from server.convert.hardware import own_accelerator, own_model_shape, to_accelerator, to_model_shape, with_configuration
+from server.errors import AlreadyExists
 from server.interceptors.around import Context
 from server.pages import read_page, slice_page
+from server.services.calibrations import Calibrations
+from server.services.once import Once
+from server.services.own_hardware import OwnHardware, add_entry
+from server.storage.schema import accelerators, model_shapes
+from server.storage.store import Store
 
-Estimator = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Estimator = Callable[[Mapping[str, Any], hardware.Catalogue], Mapping[str, Any]]
 
 
 class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
     """Handlers; see hardware_service.proto for what each promises."""
 
-    def __init__(self, max_cells: int) -> None:
-        self._max_cells = max_cells
+    def __init__(self, store: Store, own: OwnHardware, calibrations: Calibrations, max_cells: int) -> None:
+        self._store, self._own, self._calibrations, self._max_cells = store, own, calibrations, max_cells
 
     async def GetAccelerator(
         self, request: hardware_service_pb2.GetAcceleratorRequest, context: Context
     ) -> hardware_pb2.Accelerator:
         identity = names.identity(names.ACCELERATORS, request.name)
-        return to_accelerator(hardware.accelerator(identity))
+        own = await self._own.message(hardware_pb2.Accelerator, accelerators, identity)
+        return own or to_accelerator((await self._own.catalogue()).accelerator(identity))
 
     async def ListAccelerators(
         self, request: hardware_service_pb2.ListAcceleratorsRequest, context: Context
     ) -> hardware_service_pb2.ListAcceleratorsResponse:
         page = read_page(request, "accelerators")
-        chosen, token = slice_page(page, sorted(hardware.accelerator_names()), str)
-        found = [to_accelerator(hardware.accelerator(name)) for name in chosen]
+        own = {m.name: m for m in await self._own.messages(hardware_pb2.Accelerator, accelerators)}
+        chosen, token = slice_page(page, [*sorted(hardware.accelerator_names()), *sorted(own)], str)
+        found = [own[name] if name in own else to_accelerator(hardware.accelerator(name)) for name in chosen]
         return hardware_service_pb2.ListAcceleratorsResponse(accelerators=found, next_page_token=token)
+
+    async def CreateAccelerator(
+        self, request: hardware_service_pb2.CreateAcceleratorRequest, context: Context
+    ) -> hardware_pb2.Accelerator:
+        once = Once(self._store, "CreateAccelerator", request)
+        if (earlier := await once.earlier()) is not None:
+            return hardware_pb2.Accelerator.FromString(earlier)
+        identity = _own_identity("accelerator_id", request.accelerator_id)
+        if hardware.is_accelerator(identity):
+            raise AlreadyExists(names.full(names.ACCELERATORS, identity))
+        message = to_accelerator(own_accelerator(request.accelerator, identity))
+        if request.validate_only:
+            return message
+
+        def store(connection: Connection) -> Any:
+            return add_entry(connection, accelerators, names.ACCELERATORS, identity, message)
+
+        answer, _ = await once.commit("create_accelerator", store)
+        return hardware_pb2.Accelerator.FromString(answer)
+
+    async def DeleteAccelerator(
+        self, request: hardware_service_pb2.DeleteAcceleratorRequest, context: Context
+    ) -> empty_pb2.Empty:
+        await self._own.remove(accelerators, names.ACCELERATORS, request.name)
+        return empty_pb2.Empty()
 
     async def GetModelShape(
         self, request: hardware_service_pb2.GetModelShapeRequest, context: Context
     ) -> hardware_pb2.ModelShape:
         identity = names.identity(names.MODEL_SHAPES, request.name)
-        return to_model_shape(hardware.model_shape(identity))
+        own = await self._own.message(hardware_pb2.ModelShape, model_shapes, identity)
+        return own or to_model_shape((await self._own.catalogue()).model_shape(identity))
 
     async def ListModelShapes(
         self, request: hardware_service_pb2.ListModelShapesRequest, context: Context
     ) -> hardware_service_pb2.ListModelShapesResponse:
         page = read_page(request, "modelShapes")
-        chosen, token = slice_page(page, sorted(hardware.model_shape_names()), str)
-        found = [to_model_shape(hardware.model_shape(name)) for name in chosen]
+        own = {m.name: m for m in await self._own.messages(hardware_pb2.ModelShape, model_shapes)}
+        chosen, token = slice_page(page, [*sorted(hardware.model_shape_names()), *sorted(own)], str)
+        found = [own[name] if name in own else to_model_shape(hardware.model_shape(name)) for name in chosen]
         return hardware_service_pb2.ListModelShapesResponse(model_shapes=found, next_page_token=token)
+
+    async def CreateModelShape(
+        self, request: hardware_service_pb2.CreateModelShapeRequest, context: Context
+    ) -> hardware_pb2.ModelShape:
+        once = Once(self._store, "CreateModelShape", request)
+        if (earlier := await once.earlier()) is not None:
+            return hardware_pb2.ModelShape.FromString(earlier)
+        identity = _own_identity("model_shape_id", request.model_shape_id)
+        if hardware.is_model_shape(identity):
+            raise AlreadyExists(names.full(names.MODEL_SHAPES, identity))
+        shape = to_model_shape(own_model_shape(request.model_shape, identity))
+        message = with_configuration(shape, request.model_shape)
+        if request.validate_only:
+            return message
+
+        def store(connection: Connection) -> Any:
+            return add_entry(connection, model_shapes, names.MODEL_SHAPES, identity, message)
+
+        answer, _ = await once.commit("create_model_shape", store)
+        return hardware_pb2.ModelShape.FromString(answer)
+
+    async def DeleteModelShape(
+        self, request: hardware_service_pb2.DeleteModelShapeRequest, context: Context
+    ) -> empty_pb2.Empty:
+        await self._own.remove(model_shapes, names.MODEL_SHAPES, request.name)
+        return empty_pb2.Empty()
+
+    async def Calibrate(
+        self, request: hardware_service_pb2.CalibrateRequest, context: Context
+    ) -> operations_pb2.Operation:
+        return await self._calibrations.begin(request)
+
+    async def GetCalibration(
+        self, request: hardware_service_pb2.GetCalibrationRequest, context: Context
+    ) -> calibration_pb2.Calibration:
+        return await self._calibrations.get(request.name)
+
+    async def ListCalibrations(
+        self, request: hardware_service_pb2.ListCalibrationsRequest, context: Context
+    ) -> hardware_service_pb2.ListCalibrationsResponse:
+        return await self._calibrations.page(request)
+
+    async def DeleteCalibration(
+        self, request: hardware_service_pb2.DeleteCalibrationRequest, context: Context
+    ) -> empty_pb2.Empty:
+        await self._calibrations.remove(request.name)
+        return empty_pb2.Empty()
 
     async def EstimateServing(
         self, request: hardware_service_pb2.EstimateServingRequest, context: Context
     ) -> hardware_service_pb2.EstimateServingResponse:
-        table = await asyncio.to_thread(self._estimated, hardware.estimate_serving, request.points)
+        table = await self._estimated(hardware.estimate_serving, request)
         return hardware_service_pb2.EstimateServingResponse(table=table)
 
     async def EstimateEnergy(
         self, request: hardware_service_pb2.EstimateEnergyRequest, context: Context
     ) -> hardware_service_pb2.EstimateEnergyResponse:
-        table = await asyncio.to_thread(self._estimated, hardware.estimate_energy, request.points)
+        table = await self._estimated(hardware.estimate_energy, request)
         return hardware_service_pb2.EstimateEnergyResponse(table=table)
 
     async def EstimateTraining(
         self, request: hardware_service_pb2.EstimateTrainingRequest, context: Context
     ) -> hardware_service_pb2.EstimateTrainingResponse:
-        table = await asyncio.to_thread(self._estimated, hardware.estimate_training, request.points)
+        table = await self._estimated(hardware.estimate_training, request)
         return hardware_service_pb2.EstimateTrainingResponse(table=table)
 
-    def _estimated(self, estimate: Estimator, points: table_pb2.Table) -> table_pb2.Table:
+    async def _estimated(self, estimate: Estimator, request: Any) -> table_pb2.Table:
+        catalogue = await self._own.catalogue(request.calibration)
+        return await asyncio.to_thread(self._answered, estimate, request.points, catalogue)
+
+    def _answered(self, estimate: Estimator, points: table_pb2.Table, catalogue: hardware.Catalogue) -> table_pb2.Table:
         """The points with the estimated columns behind them; what the caller sent stays as it was."""
         columns = tables.from_table(points, "points", max_cells=self._max_cells)
         answer = table_pb2.Table()
         answer.CopyFrom(points)
-        for name, cells in estimate(columns).items():
+        for name, cells in estimate(columns, catalogue).items():
             if name not in columns:
                 tables.add_column(answer, name, cells)
         return answer
+
+
+def _own_identity(field: str, asked: str) -> str:
+    """The id of an own entry, which callers choose: it is what they will call it. Raises InvalidInput."""
+    if not asked:
+        raise InvalidInput(Violation(field, "unset", "the name to call it by"))
+    return names.new_identity(field, asked, "")
