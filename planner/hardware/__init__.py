@@ -9,7 +9,7 @@ prediction has an interval.
 from planner.hardware.accelerators import Accelerator, accelerator, accelerator_names
 from planner.hardware.catalogue import SHIPPED, Catalogue, is_accelerator, is_model_shape
 from planner.hardware.cells import ServingCell, serving_cell
-from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
+from planner.hardware.estimate import estimate_energy, estimate_serving
 from planner.hardware.intervals import interval_factors
 from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
@@ -17,6 +17,7 @@ from planner.hardware.prices import Price, price, prices
 from planner.hardware.recalibrate import SHRINKAGE, recalibrate, require_usable
 from planner.hardware.recalibration import Recalibration
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
+from planner.hardware.training_estimate import estimate_training
 
 __all__ = [
     "SHIPPED",

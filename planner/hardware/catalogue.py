@@ -14,6 +14,7 @@ from planner.errors import UnknownName, Violation, require
 from planner.hardware import accelerators as shipped_accelerators
 from planner.hardware import shapes as shipped_shapes
 from planner.hardware.accelerators import Accelerator
+from planner.hardware.prices import PriceBook
 from planner.hardware.recalibration import Recalibration
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import key
@@ -25,6 +26,7 @@ class Catalogue:
 
     accelerators, models: own entries, found by their names without regard to case and punctuation.
     calibration: constants of the caller's own stack; None for the shipped ones.
+    prices: the caller's own price book; None for the shipped one.
 
     Raises:
         InvalidInput: an own name is taken by another entry, shipped or own.
@@ -33,6 +35,7 @@ class Catalogue:
     accelerators: tuple[Accelerator, ...] = ()
     models: tuple[ModelShape, ...] = ()
     calibration: Recalibration | None = None
+    prices: PriceBook | None = None
 
     def __post_init__(self) -> None:
         require(

@@ -1,7 +1,7 @@
 """Predictions for whole tables of configurations, as new columns in the order of the rows.
 
-`estimate_serving`, `estimate_energy` and `estimate_training` take the columns of published benchmark tables
-and give each prediction with the bounds of its 80 % interval, and `supported`: false, with blank (NaN)
+`estimate_serving` and `estimate_energy` (and `training_estimate.estimate_training`) take the columns of published
+benchmark tables and give each prediction with the bounds of its 80 % interval, and `supported`: false, with blank (NaN)
 numbers, where the row cannot be run (unknown accelerator or model, precision the chip lacks, layout that
 does not divide, model that does not fit).
 """
@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from planner.hardware.carbon import carbon_grams
 from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers
 from planner.hardware.energy import board_watts
 from planner.hardware.hypothetical import HYPOTHETICAL, distance_from_known, widened
 from planner.hardware.intervals import Interval, interval_factors
+from planner.hardware.predictions import predicted, spread, supported
 from planner.hardware.serving_estimate import ServingTimes, serving_times
 from planner.hardware.serving_points import ServingPoints, serving_points
-from planner.hardware.training import accelerator_hours, tokens_per_second_per_accelerator
-from planner.hardware.training_points import training_points
+from planner.hardware.sites import sites
+from planner.hardware.tables import calibration
 
 _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 
@@ -45,18 +47,18 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     result: dict[str, list[Any]] = {}
     for name, value in values.items():
         lower, upper = _bounds(name, points, catalogue)
-        result |= _columns(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
-    distance = np.full(points.row_count, np.nan)
-    distance[points.rows[times.fits]] = _distances(points)[times.fits]
-    return result | {"shape_distance": distance.tolist()} | _supported(points.row_count, points.rows[times.fits])
+        result |= predicted(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
+    fitting = points.rows[times.fits]
+    result |= spread("shape_distance", points.row_count, fitting, _distances(points)[times.fits])
+    return result | supported(points.row_count, fitting)
 
 
 def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
-    """Adds `predicted_joules_per_token` (boards of the replica, per output token) and `predicted_power_watts`
-    (their sum).
+    """Adds `predicted_joules_per_token` (boards of the replica, per output token), `predicted_power_watts` (their sum)
+    and `predicted_kgco2e_per_million_tokens` (of the site, with the embodied share; see `sites.py`).
 
     Where the table has a measured throughput (`output_tok_s`), power follows from it and joules are power over it;
-    else from the estimated one.
+    else from the estimated one. The bounds of emissions are those of the energy.
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -70,11 +72,27 @@ def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[st
     free, known_speed = interval_factors("joules_per_token"), interval_factors("power_watts")
     lower = np.where(given > 0, known_speed.lower, free.lower)
     upper = np.where(given > 0, known_speed.upper, free.upper)
-    for name, value in (("joules_per_token", power / speed), ("power_watts", power)):
+    values = {
+        "joules_per_token": power / speed,
+        "power_watts": power,
+        "kgco2e_per_million_tokens": _kgco2e_per_token(columns, points, power / speed, speed, catalogue) * 1e6,
+    }
+    for name, value in values.items():
         around = (known_speed.lower, known_speed.upper) if name == "power_watts" else (lower, upper)
         picked = _pick(known, value, *(np.broadcast_to(a, value.shape) for a in around))
-        result |= _columns(name, points.row_count, points.rows[known], *picked)
-    return result | _supported(points.row_count, points.rows[known])
+        result |= predicted(name, points.row_count, points.rows[known], *picked)
+    return result | supported(points.row_count, points.rows[known])
+
+
+def _kgco2e_per_token(
+    columns: Columns, points: ServingPoints, joules: Floats, speed: Floats, catalogue: Catalogue
+) -> Floats:
+    """Emissions of a token: electricity of the site that its board energy needs, and the hours of its accelerators."""
+    where = sites(columns, points.rows, points.cell.accelerator, catalogue)
+    site_joules = joules * float(calibration("energy")["node_overhead"]) * where.pue
+    hours = points.accelerators / speed / 3600.0
+    grams = carbon_grams(site_joules, hours, where.grams_co2e_per_kwh, where.embodied_grams_per_hour)
+    return np.asarray(grams * 1e-3)
 
 
 def serving_watts(points: ServingPoints, times: ServingTimes, tokens_per_second: Floats) -> Floats:
@@ -84,30 +102,6 @@ def serving_watts(points: ServingPoints, times: ServingTimes, tokens_per_second:
     each = board_watts(points.shape, points.cell, times.running, *lengths, replica)
     watts: Floats = each * points.accelerators
     return watts
-
-
-def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
-    """Adds `predicted_accelerator_hours` (whole runs; blank without tokens or FLOPs) and
-    `predicted_tokens_per_second_per_accelerator` (steady state).
-
-    Raises:
-        InvalidInput: a needed column is absent, or columns differ in length.
-    """
-    points = training_points(columns, catalogue)
-    cell, active, count = points.cell, points.active_parameters, points.accelerators
-    speed = tokens_per_second_per_accelerator(cell, points.flops_per_token, active, count, **points.counted(1.0))
-    tokens = points.total_flops / points.flops_per_token
-    hours = accelerator_hours(cell, active, points.total_flops, count, **points.counted(tokens))
-    result: dict[str, list[Any]] = {}
-    for name, value in (("accelerator_hours", hours), ("tokens_per_second_per_accelerator", speed)):
-        factors = interval_factors(name)
-        bounds = (_constant(factors.lower, value), _constant(factors.upper, value))
-        result |= _columns(name, points.row_count, points.rows, value, *bounds)
-    return result | _supported(points.row_count, points.rows)
-
-
-def _constant(factor: float, like: Floats) -> Floats:
-    return np.full(len(like), factor)
 
 
 def _served(columns: Columns, catalogue: Catalogue) -> tuple[ServingPoints, ServingTimes]:
@@ -148,18 +142,3 @@ def _distances(points: ServingPoints) -> Floats:
 
 def _pick(chosen: Any, *values: Floats) -> tuple[Floats, ...]:
     return tuple(v[chosen] for v in values)
-
-
-def _columns(name: str, count: int, rows: Any, value: Floats, lower: Floats, upper: Floats) -> dict[str, list[Any]]:
-    full = {}
-    for suffix, part in (("", value), ("_lower", value * lower), ("_upper", value * upper)):
-        column = np.full(count, np.nan)
-        column[rows] = part
-        full[f"predicted_{name}{suffix}"] = column.tolist()
-    return full
-
-
-def _supported(count: int, rows: Any) -> dict[str, list[Any]]:
-    flags = np.zeros(count, dtype=bool)
-    flags[rows] = True
-    return {"supported": flags.tolist()}

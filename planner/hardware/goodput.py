@@ -37,13 +37,8 @@ class Interruptions:
     restart_seconds: Any
 
     def __post_init__(self) -> None:
-        require(
-            *(
-                Violation(name, f"{value}", "positive")
-                for name, value in vars(self).items()
-                if not np.all(np.asarray(value, dtype=float) > 0)
-            )
-        )
+        least = {n: float(np.min(np.asarray(v, dtype=float), initial=np.inf)) for n, v in vars(self).items()}
+        require(*(Violation(name, f"{value:g}", "positive") for name, value in least.items() if not value > 0))
 
     def seconds_between_failures(self, accelerator_count: Any) -> Any:
         """Mean time M between interruptions of a job on that many accelerators: a monomial."""

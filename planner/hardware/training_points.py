@@ -47,10 +47,12 @@ _DEFAULT_ACCELERATORS = 1024.0
 
 @dataclass(frozen=True)
 class TrainingPoints:
-    """Runs as arrays over the supported rows. `total_flops` is NaN where neither tokens nor FLOPs are given."""
+    """Runs as arrays over the supported rows (`rows` are their positions in the table, `accelerator` their names in the
+    catalogue). `total_flops` is NaN where neither tokens nor FLOPs are given."""
 
     row_count: int
     rows: Any
+    accelerator: Any
     cell: TrainingCell
     active_parameters: Floats
     exchanged_parameters: Floats
@@ -94,6 +96,7 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
     return TrainingPoints(
         row_count=rows_in_all,
         rows=rows,
+        accelerator=over_rows([c.accelerator for c in kept], object),
         cell=TrainingCell(**{name: values[at] for name, values in vars(cell).items()}),
         active_parameters=over_rows([c.active_parameters for c in kept]),
         flops_per_token=per_token,
@@ -108,6 +111,7 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
 
 @dataclass(frozen=True)
 class _Configuration:
+    accelerator: str
     cell: TrainingCell
     active_parameters: float
     flops_per_token: float
@@ -177,6 +181,7 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
                 whole, exchanged = whole - 2.0 * float(shape.active_parameters), exchanged * (2.0 / 3.0)
             found.append(
                 _Configuration(
+                    accelerator=chip.name,
                     cell=cell,
                     active_parameters=float(shape.active_parameters),
                     flops_per_token=whole,

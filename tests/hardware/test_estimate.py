@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from planner.errors import InvalidInput
-from planner.hardware.estimate import estimate_energy, estimate_serving, estimate_training
+from planner.hardware import estimate_energy, estimate_serving, estimate_training
 
 LOOP = {
     "system": ["h100_sxm", "h100_sxm", "a100_sxm", "abacus", "h100_sxm", "h100_sxm"],
