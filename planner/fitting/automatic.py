@@ -1,7 +1,8 @@
-"""The form that extrapolates best, fitted: what `--form auto` means.
+"""The form that extrapolates best, fitted the way that did: what `--form auto` means.
 
-The choice is made by `planner.fitting.selection`, by splits among the runs themselves; the law then is an ordinary fit
-of the chosen form to all of them, and its record says how the form was chosen and by how much it won.
+The choice is made by `planner.fitting.selection`, by splits among the runs themselves: the form, what groups share, and
+Huber's δ. The law then is an ordinary fit of that form in that way to all of the runs, and its record says how the
+choice was made and by how much it was won. A law by group predicts by group, from the column that named the groups.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from planner.fitting.fit import FittedLaw, fit_law
+from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms
 from planner.fitting.trial import OnStage
 from planner.laws.caution import Caution
 
 AUTO = "auto"
+DRAWN_VALUES = 500_000  # runs × draws beyond which large tables get fewer draws, so that a fit takes seconds
+FEWEST_DRAWS = 200
 
 
 def fit_best(
@@ -32,19 +36,26 @@ def fit_best(
     """Fit the form that predicts held-out runs best among those that the columns allow.
 
     Arguments and errors as of `fit_law`. The law warns FORM_NOT_TRUSTWORTHY where no form predicts held-out runs
-    better than what takes no theory.
+    better than what takes no theory, and FEWER_DRAWS where the table is too large for all draws asked for.
     """
-    found = compare_forms(runs, where=where, mapping=mapping, seed=seed, on_stage=on_stage)
+    found = compare_forms(runs, where=where, mapping=mapping, group=group, bootstrap=200, seed=seed, on_stage=on_stage)
+    rows = runs.row_count if where is None else int(chosen_rows(runs, where).sum())
+    draws = min(bootstrap, max(FEWEST_DRAWS, DRAWN_VALUES // max(rows, 1)))
     law = fit_law(
         runs,
         found.chosen.form,
         name=name or f"{AUTO}-{runs.sha256[:8]}",
-        bootstrap=bootstrap,
+        bootstrap=draws,
         seed=seed,
         where=where,
         mapping=mapping,
         group=group,
+        sharing=found.chosen.sharing,
+        delta=found.chosen.huber_delta,
     )
     cautions = () if found.trustworthy else (Caution("FORM_NOT_TRUSTWORTHY", found.statement),)
+    if draws < bootstrap:
+        sentence = f"{draws} draws in place of {bootstrap}, for {rows} runs"
+        cautions = (*cautions, Caution("FEWER_DRAWS", sentence))
     options = {**law.provenance.options, "form chosen": f"of {len(found.ranking)} by extrapolation; {found.statement}"}
     return replace(law, warnings=cautions + law.warnings, provenance=replace(law.provenance, options=options))

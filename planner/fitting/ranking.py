@@ -56,7 +56,7 @@ class Comparison:
 
 
 def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None = None) -> Comparison:
-    train, test = trial.train, trial.test
+    train, test, whole = trial.train, trial.test, trial.whole
     best_way: dict[type[Form], Way] = {}
     for way in sorted(trial.judged, key=lambda way: mean_error(trial.judged[way])):
         best_way.setdefault(way.form, way)
@@ -66,11 +66,11 @@ def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None
     for form, way in best_way.items():
         errors[form.form_name], labels[form.form_name] = trial.judged[way], way
         if len(test.rows):
-            predictions[form.form_name] = predicted_by(way, train, test)
+            predictions[form.form_name] = predicted_by(way, whole, test)
     for name in BASELINES:
         errors[name], labels[name] = baseline_errors(name, trial), None
         if len(test.rows):
-            predictions[name] = _guess(name, train, test)
+            predictions[name] = _guess(name, whole, test)
     members = None if train.groups is None else [train.groups[s.held] for s in trial.splits]
     groups = {} if members is None else {n: _by_group(e, members, train.group_names) for n, e in errors.items()}
     scores = _scores(errors, labels, predictions, test, bootstrap, seed)
@@ -90,7 +90,7 @@ def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None
         tuple(SplitSummary(s.name, int(s.fitted.sum()), int(s.held.sum())) for s in trial.splits),
         dict(trial.excluded),
         train.signed,
-        len(train.rows),
+        len(whole.rows),
         test.rows,
         predictions.get(chosen.form, np.empty(0)),
     )

@@ -64,7 +64,8 @@ def check(
     group: str | None = None,
 ) -> None:
     """Raise what `compare_forms` would raise of bad input, without the work."""
-    _divided(runs, forms, holdout, where, mapping, group)
+    _, _, whole, test = _divided(runs, forms, holdout, where, mapping, group)
+    _splits(_thinned(whole), test)
 
 
 def compare_targets(
@@ -124,8 +125,9 @@ def _trial(
 ) -> Trial:
     """All candidates judged on the runs that are not held out."""
     names = None if forms is None else list(forms)
-    seen, excluded, train, test, train_splits = _divided(runs, names, holdout, where, mapping, group)
-    trial = Trial(train, test, train_splits, {}, excluded)
+    seen, excluded, whole, test = _divided(runs, names, holdout, where, mapping, group)
+    train = _thinned(whole)
+    trial = Trial(whole, train, test, _splits(train, test), {}, excluded)
     firsts = [Way(kind, sharing) for kind in seen for sharing in sharings(train)]
     if names is None:
         firsts = raced(firsts, trial, tell)
@@ -148,21 +150,24 @@ def _divided(
     where: str | None,
     mapping: Mapping[str, str] | None,
     group: str | None,
-) -> tuple[list[type[Form]], dict[str, str], Rows, Rows, tuple[Split, ...]]:
-    """Candidates, why others are none, the runs to choose on and those held out, and the splits of the former."""
+) -> tuple[list[type[Form]], dict[str, str], Rows, Rows]:
+    """Candidates, why others are none, the runs to choose on and those held out."""
     seen, excluded = candidates(runs, forms, where, mapping, group)
     table = common_rows(seen)
     held = _held(runs, holdout, table)
-    train, test = _thinned(table.take(~held)), table.take(held)
+    return list(seen), excluded, table.take(~held), table.take(held)
+
+
+def _splits(train: Rows, test: Rows) -> tuple[Split, ...]:
     wanted = {**test.variables, "training_flops": test.training_flops}
     found = splits(train.variables, train.training_flops, train.groups, wanted)
     if not found:
         raise NotIdentified("all runs to be fitted are alike: nothing can be held out to judge a form by")
-    return list(seen), excluded, train, test, found
+    return found
 
 
 def _thinned(train: Rows) -> Rows:
-    """At most MOST_ROWS of the runs, drawn blindly: more do not change which form extrapolates."""
+    """At most MOST_ROWS of the runs, drawn blindly: enough to choose by, and little enough to take seconds."""
     if len(train.rows) <= MOST_ROWS:
         return train
     return train.take(np.sort(np.random.default_rng(0).choice(len(train.rows), MOST_ROWS, replace=False)))

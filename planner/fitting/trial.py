@@ -16,12 +16,13 @@ from planner.errors import NotIdentified, PlanningError
 from planner.fitting.candidates import Rows
 from planner.fitting.judgement import absolute_errors
 from planner.fitting.objective import DELTA
-from planner.fitting.refit import SQUARES, refit
+from planner.fitting.refit import OWN, POOLED, SCALES, SQUARES, refit
 from planner.fitting.splits import Split
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
 RACE_FACTOR = 3.0
+MOST_OWN_GROUPS = 16
 JUDGED = 8  # forms that are judged on every split
 FINALISTS = 3  # forms for which every way of fitting is tried
 OnStage = Callable[[str], None]
@@ -32,14 +33,18 @@ class Way:
     """A form and how it is fitted."""
 
     form: type[Form]
-    sharing: str = "pooled"
+    sharing: str = POOLED
     delta: float = DELTA
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What the choice rests on: errors per way and split, on runs that were not held out by the caller."""
+    """What the choice rests on: errors per way and split, on runs that were not held out by the caller.
 
+    `whole` are all of these, `train` those of them that are judged on.
+    """
+
+    whole: Rows
     train: Rows
     test: Rows
     splits: tuple[Split, ...]
@@ -48,32 +53,33 @@ class Trial:
 
 
 def sharings(train: Rows) -> tuple[str, ...]:
-    return ("pooled",) if train.groups is None else ("pooled", "own")
+    """What groups may share; of many groups no coefficients of their own are tried, which would take minutes."""
+    return (POOLED,) if not _few_groups(train) else (POOLED, OWN)
+
+
+def _few_groups(train: Rows) -> bool:
+    return train.groups is not None and int(train.groups.max()) < MOST_OWN_GROUPS
 
 
 def raced(ways: list[Way], trial: Trial, tell: OnStage) -> list[Way]:
-    """The ways worth judging on every split: those that are not far behind after two of them."""
+    """The ways of the forms worth judging on every split: JUDGED at most, none far behind after two of them."""
     tell("screening forms")
+    two = trial.splits[:: max(1, len(trial.splits) // 2)]
     scores: dict[Way, float] = {}
     for way in ways:
         try:
-            scores[way] = mean_error(
-                [_errors(way, trial.train, split) for split in trial.splits[:: max(1, len(trial.splits) // 2)]]
-            )
+            scores[way] = mean_error([_errors(way, trial.train, split) for split in two])
         except (PlanningError, np.linalg.LinAlgError) as error:
             trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
-    order: dict[type[Form], float] = {}
-    for way in sorted(scores, key=lambda way: scores[way]):
-        order.setdefault(way.form, scores[way])
+    order = list(dict.fromkeys(way.form for way in sorted(scores, key=lambda way: scores[way])))
     limit = RACE_FACTOR * min(scores.values(), default=0.0)
-    kept = set(order)
-    for place, (form, score) in enumerate(order.items()):
-        if score <= limit and place < JUDGED:
-            continue
-        kept.discard(form)
-        if score > limit:
+    behind = {way.form for way in scores} - {way.form for way in scores if scores[way] <= limit}
+    kept = [form for form in order if form not in behind][:JUDGED]
+    for form in order:
+        trial.excluded.pop(form.form_name, None)
+        if form in behind:
             trial.excluded[form.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on two splits"
-        else:
+        elif form not in kept:
             trial.excluded[form.form_name] = f"{JUDGED} other forms did better on two splits"
     return [way for way in scores if way.form in kept]
 
@@ -98,7 +104,7 @@ def _errors(way: Way, train: Rows, split: Split) -> Array:
 def predicted_by(way: Way, fitted: Rows, wanted: Rows) -> Array:
     """Predictions of `wanted` by a fit to `fitted`. Raises NotIdentified where there are too few runs for the form."""
     needed = len(way.form.coefficients) + 1
-    parts = [fitted] if way.sharing == "pooled" or fitted.groups is None else fitted.by_group()
+    parts = [fitted] if way.sharing == POOLED or fitted.groups is None else fitted.by_group()
     smallest = min(part.distinct(way.form.variables) for part in parts)
     if smallest < needed:
         raise NotIdentified(f"a split leaves {smallest} distinct runs for {needed - 1} coefficients")
@@ -114,7 +120,7 @@ def variants(trial: Trial) -> list[Way]:
     for way in sorted(trial.judged, key=lambda way: mean_error(trial.judged[way])):
         best.setdefault(way.form, way)
     finalists = list(best.values())[:FINALISTS]
-    grouped = [replace(way, sharing="scales") for way in finalists] if trial.train.groups is not None else []
+    grouped = [replace(way, sharing=SCALES) for way in finalists] if _few_groups(trial.train) else []
     return [*grouped, *(replace(way, delta=SQUARES) for way in [*finalists, *grouped])]
 
 

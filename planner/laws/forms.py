@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from planner.errors import UnknownName
@@ -9,6 +10,7 @@ from planner.laws import broken, fine_tuning, learning_curves, logarithms, monom
 from planner.laws.allocation_line import ALLOCATION_LINES
 from planner.laws.batch_size import BatchTradeOff
 from planner.laws.board_games import BoardGameElo, SearchForTraining
+from planner.laws.by_group import MOST_GROUPS, SEPARATOR, by_group
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.comprehensive_moe import ComprehensiveMoE
 from planner.laws.compute_sigmoid import ComputeSigmoid
@@ -159,8 +161,12 @@ NUMBERED: Mapping[str, tuple[int, int, Callable[[int], type[Form]]]] = {
 def form_class(name: str) -> type[Form]:
     """The form called `name`, without regard to case; `<stem>-<n>` for any number that a numbered form comes in.
 
+    `<form>@<groups>:<coefficients>` is the form with these coefficients one per group (see `planner.laws.by_group`).
     Raises UnknownName with suggestions.
     """
+    plain, grouped, rest = name.partition(SEPARATOR)
+    if grouped:
+        return _by_group(form_class(plain), rest)
     stem, _, number = name.lower().rpartition("-")
     if stem in NUMBERED and number.isdecimal():
         fewest, most, of_so_many = NUMBERED[stem]
@@ -170,3 +176,15 @@ def form_class(name: str) -> type[Form]:
     if name.lower() not in known:
         raise UnknownName("form", name, known)
     return known[name.lower()]
+
+
+def _by_group(form: type[Form], rest: str) -> type[Form]:
+    """The form for `rest`, `<groups>:<coefficients>`."""
+    count, _, names = rest.partition(":")
+    own = names.split(",")
+    if not re.fullmatch(r"\d{1,3}", count) or not 1 <= int(count) <= MOST_GROUPS:
+        raise UnknownName("number of groups", count, [str(k) for k in range(1, MOST_GROUPS + 1)])
+    for coefficient in own:
+        if coefficient not in form.names():
+            raise UnknownName("coefficient", coefficient, form.names())
+    return by_group(form, own, int(count))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from planner.errors import Violation, require
+from planner.laws.by_group import GROUP
 from planner.laws.caution import Caution
 from planner.laws.compute import SIMPLE, ComputeModel
 from planner.laws.form import Array, Form
@@ -106,6 +107,19 @@ class Law:
     residuals: Array | None = None
     drift_per_decade: float = DRIFT_PER_DECADE
 
+    @property
+    def group_column(self) -> str:
+        """The column of the runs that names their group; "" where the law knows none."""
+        return self.provenance.options.get("group", "")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups of a law by group, in the order of their numbers from 1; else empty."""
+        if GROUP not in self.form.variables:
+            return ()
+        names = self.provenance.options
+        return tuple(names[f"group {k}"] for k in range(1, len(names) + 1) if f"group {k}" in names)
+
     def cloud(self) -> Form | None:
         """The form with all draws at once (coefficients of shape (draws, 1)), or None."""
         return None if self.draws is None else type(self.form).from_vector(self.draws)
@@ -128,7 +142,8 @@ class Law:
     def predict(self, variables: Mapping[str, Any], level: float = 0.8) -> Prediction:
         """Loss and its interval at `variables` (numbers, or arrays that broadcast together).
 
-        Raises InvalidInput naming every variable that is missing or outside its physical range.
+        A law by group takes the names of the groups as `group`. Raises InvalidInput naming every variable that is
+        missing or outside its physical range.
         """
         values = self._checked(variables, level)
         loss = np.asarray(self.form.loss(**values), float)
@@ -153,13 +168,22 @@ class Law:
             if name not in variables:
                 violations.append(Violation(name, "missing", f"required by the form {self.form.form_name}"))
                 continue
-            x = np.asarray(variables[name], float)
+            if name == GROUP and (unknown := set(np.unique(np.asarray(variables[name], str))) - set(self.groups)):
+                violations.append(Violation(self.group_column, min(unknown), f"one of: {', '.join(self.groups)}"))
+                continue
+            x = self._number(variables[name]) if name == GROUP else np.asarray(variables[name], float)
             wrong = ~is_allowed(name, x)
             if wrong.any():
                 violations += allowed(name).check(name, float(x[wrong].flat[0]))
             values[name] = x
         require(*violations)
         return values
+
+    def _number(self, names: Any) -> Array:
+        """The numbers of groups from their names."""
+        known = {name: float(k) for k, name in enumerate(self.groups, start=1)}
+        text = np.asarray(names, str)
+        return np.array([known[name] for name in text.reshape(-1).tolist()]).reshape(text.shape)
 
     def _scatter(self, level: float) -> float:
         """Half-width of the scatter of single runs, in log loss."""

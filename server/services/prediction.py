@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apportion.v1 import table_pb2
 from planner.errors import InvalidInput, Violation, require
-from planner.fitting import columns_of_variables
+from planner.fitting import Runs, columns_of_variables
+from planner.fitting.observations import DERIVED
 from planner.laws import Law, Prediction
+from planner.laws.by_group import GROUP
 from server.convert import tables
 from server.convert.runs import to_runs
 
@@ -23,11 +26,8 @@ def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level
     Raises InvalidInput for variables that are missing, text or not positive; UnknownName for mapped columns.
     """
     runs = to_runs(points)
-    columns = columns_of_variables(runs, mapping)
-    wanted = [v for v in (*law.form.variables, "training_flops") if v in columns]
-    texts = [columns[v] for v in wanted if runs.column(columns[v]).is_text]
-    require(*(Violation(f"points.columns[{name}]", "text", "a column of numbers") for name in texts))
-    values = {v: runs.column(columns[v]).numbers for v in wanted if v in law.form.variables}
+    columns = columns_of_variables(runs, _as_fitted(law, runs) | dict(mapping))
+    values = _values(law, runs, columns)
     pieces: list[Prediction] = []
     step = max(1, _VALUES_AT_ONCE // (1 if law.draws is None else len(law.draws)))
     for start in range(0, runs.row_count, step):
@@ -44,9 +44,34 @@ def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level
     return answer
 
 
-def _predict(
-    law: Law, values: Mapping[str, NDArray[np.float64]], level: float, columns: Mapping[str, str]
-) -> Prediction:
+def _as_fitted(law: Law, runs: Runs) -> dict[str, str]:
+    """Column -> variable of the fit, for the columns that the points have too."""
+    fitted = ((v, law.provenance.options.get(f"column of {v}", "")) for v in law.form.variables)
+    return {column: variable for variable, column in fitted if column in runs.columns}
+
+
+def _values(law: Law, runs: Runs, columns: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """The values of the law's variables, as far as the columns give them or others that they follow from."""
+    read = [v for v in (*law.form.variables, "training_flops") if v in columns]
+    rules = {
+        v: next((rule for rule in DERIVED.get(v, ()) if all(s in columns for s in rule[0])), None)
+        for v in law.form.variables
+        if v not in columns
+    }
+    sources = {s for rule in rules.values() if rule is not None for s in rule[0]}
+    texts = dict.fromkeys(columns[v] for v in (*read, *sources) if runs.column(columns[v]).is_text)
+    require(*(Violation(f"points.columns[{name}]", "text", "a column of numbers") for name in texts))
+    values: dict[str, NDArray[Any]] = {v: runs.column(columns[v]).numbers for v in law.form.variables if v in columns}
+    for variable, rule in rules.items():
+        if rule is not None:
+            with np.errstate(all="ignore"):  # what is no number is refused by the law
+                values[variable] = np.asarray(rule[2](*(runs.column(columns[s]).numbers for s in rule[0])))
+    if law.groups:
+        values[GROUP] = runs.column(law.group_column).cells.astype(str)
+    return values
+
+
+def _predict(law: Law, values: Mapping[str, NDArray[Any]], level: float, columns: Mapping[str, str]) -> Prediction:
     try:
         return law.predict(values, level)
     except InvalidInput as error:
