@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from apportion.v1 import hardware_service_pb2 as hardware_service
 from apportion.v1 import laws_service_pb2 as laws_service
 from apportion.v1 import planning_service_pb2 as planning
 
@@ -144,6 +145,54 @@ EXPERIMENT = Kind(
         Field("form", "form", "the form to pin down; chinchilla unless said"),
         Field("law", "law", "a law believed to be near the truth"),
         Field("seed", "seed", "seed of the draws"),
+    ),
+)
+ACCELERATOR = Kind(
+    "accelerator",
+    hardware_service.CreateAcceleratorRequest,
+    (
+        Field("peak_flops", "accelerator.peak_flops_per_second", "dense peak, as precision=FLOP/s (repeat)"),
+        Field("memory_bytes", "accelerator.memory_bytes", "memory"),
+        Field("memory_bytes_per_second", "accelerator.memory_bytes_per_second", "memory bandwidth"),
+        Field("scaleup_bytes_per_second", "accelerator.scaleup_bytes_per_second", "links inside a domain, one way"),
+        Field("scaleup_domain", "accelerator.scaleup_domain_count", "accelerators in one domain"),
+        Field("scaleup_link", "accelerator.scaleup_link", "what links them: switch, mesh, torus, pcie, none"),
+        Field("scaleout_bytes_per_second", "accelerator.scaleout_bytes_per_second", "links between domains, one way"),
+        Field("tdp_watts", "accelerator.tdp_watts", "thermal design power"),
+        Field("dies", "accelerator.die_count", "devices in one package"),
+        Field("vendor", "accelerator.vendor", "who makes it"),
+        Field("release_date", "accelerator.release_date", "when it came out, YYYY-MM"),
+        Field("source", "accelerator.source", "where the figures come from"),
+        Field("doubt", "accelerator.doubt", "what is uncertain about them"),
+    ),
+)
+MODEL_SHAPE = Kind(
+    "model",
+    hardware_service.CreateModelShapeRequest,
+    (
+        Field("layers", "model_shape.layer_count", "transformer layers"),
+        Field("hidden_size", "model_shape.hidden_size", "width of the residual stream"),
+        Field("heads", "model_shape.head_count", "query heads"),
+        Field("key_value_heads", "model_shape.key_value_head_count", "key-value heads"),
+        Field("intermediate_size", "model_shape.intermediate_size", "width of the feed-forward block, or of an expert"),
+        Field("vocabulary_size", "model_shape.vocabulary_size", "tokens in the vocabulary"),
+        Field("experts", "model_shape.expert_count", "experts a layer"),
+        Field("experts_per_token", "model_shape.experts_per_token_count", "experts that a token visits"),
+        Field("tied_embeddings", "model_shape.tied_embeddings", "the output projection is the embedding"),
+    ),
+)
+CALIBRATION = Kind(
+    "calibration",
+    hardware_service.CalibrateRequest,
+    (
+        Field("accelerator", "accelerator", "the accelerator of all measurements, whatever the files say"),
+        Field("model", "model", "the model, likewise"),
+        Field("precision", "precision", "the weight format, likewise"),
+        Field("engine", "engine", "the engine, likewise: vllm, sglang, trtllm"),
+        Field("tensor_parallel", "tensor_parallel", "tensor-parallel ways, likewise"),
+        Field("pipeline_parallel", "pipeline_parallel", "pipeline stages, likewise"),
+        Field("expert_parallel", "expert_parallel", "ways that experts are spread over, likewise"),
+        Field("accelerator_count", "accelerator_count", "accelerators in all, likewise"),
     ),
 )
 PLANS: Mapping[str, Kind] = {kind.title: kind for kind in (TRAINING, DEPLOYMENT, LIFECYCLE)}

@@ -112,7 +112,7 @@ def _read(source: Any, field: str) -> Table:
         path = Path(source)
         if path.suffix.lower() in (".parquet", ".pq"):
             return _from_frame(_read_parquet(path, field))
-        return _from_csv(_file_text(path, field), field, str(path))
+        return _from_csv(file_text(path, field), field, str(path))
     if isinstance(source, Mapping):
         return _from_columns(source, field)
     if hasattr(source, "itertuples") and hasattr(source, "columns"):
@@ -122,13 +122,14 @@ def _read(source: Any, field: str) -> Table:
     raise _refuse(field, _described(source), "a mapping of lists, a list of mappings, a DataFrame or a file")
 
 
-def _file_text(path: Path, field: str) -> str:
+def file_text(path: str | os.PathLike[str], field: str) -> str:
+    """The text of a file. `field` is what an error calls it. Raises InvalidArgument: it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise _refuse(field, str(path), f"a file that can be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
-        raise _refuse(field, str(path), "a CSV file in UTF-8, or a Parquet file named *.parquet") from None
+        raise _refuse(field, str(path), "a text file in UTF-8, or a Parquet file named *.parquet") from None
 
 
 def _from_csv(text: str, field: str, shown: str) -> Table:

@@ -109,7 +109,7 @@ def _served(columns: Columns, catalogue: Catalogue) -> tuple[ServingPoints, Serv
     points, own = serving_points(columns, catalogue), catalogue.calibration
     if own is None:
         return points, serving_times(points)
-    points = replace(points, cell=own.cell(points.cell, points.shape.name, points.framework))
+    points = replace(points, cell=own.cell(points.cell, points.shape, points.framework))
     return points, serving_times(points, own.constants)
 
 
@@ -119,7 +119,7 @@ def _bounds(quantity: str, points: ServingPoints, catalogue: Catalogue) -> tuple
     lower, upper = (np.array([getattr(known[k], side) for k in points.kind]) for side in ("lower", "upper"))
     own = catalogue.calibration
     if own is not None:
-        measured = own.measured(points.cell.accelerator, points.shape.name)
+        measured = own.measured(points.cell.accelerator, points.shape)
         lower = np.where(measured, own.intervals[quantity].lower, lower)
         upper = np.where(measured, own.intervals[quantity].upper, upper)
     planned = points.shape.name == HYPOTHETICAL

@@ -125,7 +125,7 @@ def _usable(columns: Columns, catalogue: Catalogue) -> tuple[_Measured, dict[int
     if len(good) < _LEAST_ROWS:
         require(Violation("rows", found, f"at least {_LEAST_ROWS} measured configurations"))
     engine = np.array(engines(points.framework, points.cell.precision))[good]
-    group = np.array(groups(points.cell.accelerator, points.shape.name))[good]
+    group = np.array(groups(points.cell.accelerator, points.shape))[good]
     engine_names, engine_of = np.unique(engine, return_inverse=True)
     group_names, group_of = np.unique(group, return_inverse=True)
     values = np.log(np.stack([tpot, ttft, speed]))[:, good]

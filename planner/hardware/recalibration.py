@@ -1,14 +1,16 @@
 """The constants of one stack, as a user's own measurements have refitted them; `recalibrate` makes them.
 
 Three kinds of level multiply times beside the refitted constants: of the whole stack, of one engine with one weight
-format, and of one accelerator with one model. The first goes wherever the calibration is used, the others where their
-names recur, so that what was odd about one model is not carried to the next.
+format, and of one accelerator with one architecture. The first goes wherever the calibration is used, the others where
+they recur, so that what was odd about one model is not carried to the next; models that differ in name only
+(fine-tuned, quantised) are one architecture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from planner.hardware.cells import ServingCell
 from planner.hardware.columns import Floats
 from planner.hardware.intervals import Interval
 from planner.hardware.serving import ServingConstants
+from planner.hardware.shapes import ModelShape, model_shape, model_shape_names
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class Recalibration:
     """Constants and levels of one stack, intervals by quantity, errors before and after.
 
     `tpot_level` and `ttft_level` multiply the times of every configuration; `engine_levels` the step times of one
-    engine and weight format (`vllm fp8`), `group_levels` those of one accelerator and model (`H100-SXM Qwen/Qwen3-32B`;
-    its keys are all that was measured). `engine`: on which most rows were measured. `intervals` hold for rows whose
-    accelerator and model were measured. `refused`: why other rows of the table could not be used. Errors are medians
-    of |predicted / measured - 1|: before, under the shipped constants; after, on rows left out of the fit (NaN without
-    a measurement of that kind).
+    engine and weight format (`vllm fp8`), `group_levels` those of one accelerator and model (`H100-SXM Qwen/Qwen3-32B`,
+    an architecture by the first name that the catalogue has for it; its keys are all that was measured). `engine`: on
+    which most rows were measured. `intervals` hold for rows whose accelerator and model were measured. `refused`: why
+    other rows of the table could not be used. Errors are medians of |predicted / measured - 1|: before, under the
+    shipped constants; after, on rows left out of the fit (NaN without a measurement of that kind).
     """
 
     constants: ServingConstants
@@ -45,14 +48,14 @@ class Recalibration:
     ttft_error_before: float
     ttft_error_after: float
 
-    def measured(self, accelerators: Sequence[str], models: Sequence[str]) -> Any:
-        """Row by row: was this accelerator measured with this model?"""
-        return np.array([group in self.group_levels for group in groups(accelerators, models)], dtype=bool)
+    def measured(self, accelerators: Sequence[str], shape: ModelShape) -> Any:
+        """Row by row: was this accelerator measured with this architecture?"""
+        return np.array([group in self.group_levels for group in groups(accelerators, shape)], dtype=bool)
 
-    def cell(self, cell: ServingCell, models: Sequence[str], engine_names: Sequence[str]) -> ServingCell:
+    def cell(self, cell: ServingCell, shape: ModelShape, engine_names: Sequence[str]) -> ServingCell:
         """The cells (arrays over configurations) with the levels that hold for them."""
         own = [self.engine_levels.get(name, 1.0) for name in engines(engine_names, cell.precision)]
-        group = [self.group_levels.get(name, 1.0) for name in groups(cell.accelerator, models)]
+        group = [self.group_levels.get(name, 1.0) for name in groups(cell.accelerator, shape)]
         steps = self.tpot_level * np.array(own) * np.array(group)
         return levelled(cell, steps, self.ttft_level)
 
@@ -74,9 +77,27 @@ def engines(names: Sequence[str], precisions: Sequence[str]) -> list[str]:
     return [f"{name} {precision}".strip() for name, precision in zip(names, precisions)]
 
 
-def groups(accelerators: Sequence[str], models: Sequence[str]) -> list[str]:
-    """What `group_levels` calls an accelerator with a model."""
-    return [f"{chip} {model}" for chip, model in zip(accelerators, models)]
+def groups(accelerators: Sequence[str], shape: ModelShape) -> list[str]:
+    """What `group_levels` calls an accelerator with a model (`shape`: arrays over configurations)."""
+    _, first, kind = np.unique(np.asarray(shape.name, dtype=str), return_index=True, return_inverse=True)
+    known = _architectures()
+    labels = [known.get(_architecture(shape, i), str(shape.name[i])) for i in first]
+    return [f"{chip} {labels[k]}" for chip, k in zip(accelerators, kind)]
+
+
+def _architecture(shape: ModelShape, row: int) -> tuple[float, ...]:
+    fields = (shape.layers, shape.hidden, shape.expert_count, shape.kv_bytes_per_token_16bit)
+    return tuple(float(value[row]) for value in fields)
+
+
+@cache
+def _architectures() -> dict[tuple[float, ...], str]:
+    """The first name of each architecture of the catalogue."""
+    known: dict[tuple[float, ...], str] = {}
+    for name in model_shape_names():
+        s = model_shape(name)
+        known.setdefault((s.layers, s.hidden, s.expert_count, s.kv_bytes_per_token_16bit), name)
+    return known
 
 
 def log_levels(levels: Floats, names: Sequence[str]) -> dict[str, float]:

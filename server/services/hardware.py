@@ -150,24 +150,24 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
     async def EstimateServing(
         self, request: hardware_service_pb2.EstimateServingRequest, context: Context
     ) -> hardware_service_pb2.EstimateServingResponse:
-        table = await self._estimated(hardware.estimate_serving, request)
+        table = await self._estimated(hardware.estimate_serving, request.points, request.calibration)
         return hardware_service_pb2.EstimateServingResponse(table=table)
 
     async def EstimateEnergy(
         self, request: hardware_service_pb2.EstimateEnergyRequest, context: Context
     ) -> hardware_service_pb2.EstimateEnergyResponse:
-        table = await self._estimated(hardware.estimate_energy, request)
+        table = await self._estimated(hardware.estimate_energy, request.points, request.calibration)
         return hardware_service_pb2.EstimateEnergyResponse(table=table)
 
     async def EstimateTraining(
         self, request: hardware_service_pb2.EstimateTrainingRequest, context: Context
     ) -> hardware_service_pb2.EstimateTrainingResponse:
-        table = await self._estimated(hardware.estimate_training, request)
+        table = await self._estimated(hardware.estimate_training, request.points)
         return hardware_service_pb2.EstimateTrainingResponse(table=table)
 
-    async def _estimated(self, estimate: Estimator, request: Any) -> table_pb2.Table:
-        catalogue = await self._own.catalogue(request.calibration)
-        return await asyncio.to_thread(self._answered, estimate, request.points, catalogue)
+    async def _estimated(self, estimate: Estimator, points: table_pb2.Table, calibration: str = "") -> table_pb2.Table:
+        catalogue = await self._own.catalogue(calibration)
+        return await asyncio.to_thread(self._answered, estimate, points, catalogue)
 
     def _answered(self, estimate: Estimator, points: table_pb2.Table, catalogue: hardware.Catalogue) -> table_pb2.Table:
         """The points with the estimated columns behind them; what the caller sent stays as it was."""

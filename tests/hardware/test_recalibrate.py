@@ -61,6 +61,14 @@ def test_what_one_model_shows_is_carried_to_others_in_part_only() -> None:
     assert ((ratio > 1.1) & (ratio < 1.39)).all()
 
 
+def test_models_that_differ_in_name_only_share_what_was_measured() -> None:
+    own = Catalogue(calibration=recalibrate(_measured(_table(), 1.4)))
+    named = {**_table(12), "model": ["meta-llama/Llama-3.1-70B-Instruct"] * 12}
+    ratio = np.array(estimate_serving(named, own)["predicted_tpot_seconds"])
+    ratio /= np.array(estimate_serving(named)["predicted_tpot_seconds"])
+    assert ratio == pytest.approx(np.full(12, 1.4), rel=0.06)
+
+
 def test_intervals_are_narrower_where_it_was_measured_and_nowhere_else() -> None:
     own = Catalogue(calibration=recalibrate(_measured(_table(), 1.4)))
 

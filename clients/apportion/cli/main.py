@@ -11,11 +11,13 @@ from rich.markup import escape
 
 import apportion
 from apportion.cli import (
+    calibrate,
     compare,
     estimate,
     experiment,
     fitting,
     front,
+    hardware,
     laws,
     plan,
     plans,
@@ -64,6 +66,9 @@ app.command("design-experiment")(experiment.design_experiment)
 app.add_typer(plan.app, name="plan", help="What to train, how to serve it, or both.")
 app.command("front")(front.front)
 app.add_typer(estimate.app, name="estimate", help="Time, energy and money of hardware, over a table.")
+app.command("calibrate")(calibrate.calibrate)
+app.add_typer(calibrate.app, name="calibrations", help="Stored calibrations of the hardware models.")
+app.add_typer(hardware.app, name="hardware", help="Accelerators and models: the known ones and your own.")
 app.add_typer(plans.app, name="plans", help="Stored plans.")
 app.command("demo")(tour.demo)
 

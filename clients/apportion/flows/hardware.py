@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from apportion import answers, requests
+from google.protobuf import empty_pb2
+
+from apportion import answers, fields, requests
 from apportion.flows.calls import READ_SECONDS, TABLE_SECONDS, Flow, ask, pages_of
 from apportion.reading import read
-from apportion.tables import Table
+from apportion.tables import Table, file_text
 from apportion.v1 import hardware_pb2, hardware_service_pb2
 
 _TRUTHS = ("supported",)
@@ -40,22 +44,83 @@ def model_shape(name: str) -> Flow[answers.ModelShape]:
     return read(answers.ModelShape, (yield ask("Hardware", request, hardware_pb2.ModelShape, READ_SECONDS)))
 
 
-def estimate_serving(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
-    """The points with predicted latency and throughput of serving, intervals, and `supported`."""
-    request = hardware_service_pb2.EstimateServingRequest(points=Table.read(points, "points").to_proto())
-    answer = yield ask("Hardware", request, hardware_service_pb2.EstimateServingResponse, timeout_seconds)
-    return Table.from_proto(answer.table, _TRUTHS)
+def create_accelerator(name: str, **facts: Any) -> Flow[answers.Accelerator]:
+    """Add an accelerator of your own under `name`, to be used like any other.
+
+    Facts, by the names in `apportion.fields.ACCELERATOR`: `peak_flops={precision: FLOP/s}`, `memory_bytes`,
+    `memory_bytes_per_second`, `scaleup_bytes_per_second`, `scaleup_domain`, `scaleup_link`, `tdp_watts`, …
+    Raises InvalidArgument, AlreadyExists.
+    """
+    request = requests.build(fields.ACCELERATOR, {**facts, "accelerator_id": name})
+    answer = yield ask("Hardware", request, hardware_pb2.Accelerator, READ_SECONDS)
+    return read(answers.Accelerator, answer)
 
 
-def estimate_energy(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
-    """The points with predicted power and energy a token, intervals, and `supported`."""
-    request = hardware_service_pb2.EstimateEnergyRequest(points=Table.read(points, "points").to_proto())
-    answer = yield ask("Hardware", request, hardware_service_pb2.EstimateEnergyResponse, timeout_seconds)
-    return Table.from_proto(answer.table, _TRUTHS)
+def delete_accelerator(name: str) -> Flow[None]:
+    """Forget an accelerator of your own. Raises NotFound."""
+    request = hardware_service_pb2.DeleteAcceleratorRequest(name=requests.resource("accelerators", name))
+    yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
+
+
+def create_model_shape(name: str, config: Any = None, **facts: Any) -> Flow[answers.ModelShape]:
+    """Add a model of your own under `name`, to be used like any other.
+
+    `config` is a Hugging Face `config.json`: its path, or its content as a mapping. Without one, facts by the names in
+    `apportion.fields.MODEL_SHAPE`: `layers`, `hidden_size`, `heads`, `key_value_heads`, `intermediate_size`,
+    `vocabulary_size`, `experts`, `experts_per_token`, `tied_embeddings`.
+    Raises InvalidArgument, AlreadyExists.
+    """
+    request = requests.build(fields.MODEL_SHAPE, {**facts, "model_shape_id": name})
+    if config is not None:
+        content = json.dumps(config) if isinstance(config, Mapping) else file_text(config, "config")
+        request.model_shape.config_json = content
+    return read(answers.ModelShape, (yield ask("Hardware", request, hardware_pb2.ModelShape, READ_SECONDS)))
+
+
+def delete_model_shape(name: str) -> Flow[None]:
+    """Forget a model of your own. Raises NotFound."""
+    request = hardware_service_pb2.DeleteModelShapeRequest(name=requests.resource("modelShapes", name))
+    yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
+
+
+def estimate_serving(points: Any, *, calibration: str = "", timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
+    """The points with predicted latency and throughput of serving, intervals, `shape_distance` and `supported`.
+
+    `calibration` names constants refitted to measurements (`calibrate`). Raises InvalidArgument, NotFound.
+    """
+    service = hardware_service_pb2
+    return (
+        yield from _estimated(
+            service.EstimateServingRequest, service.EstimateServingResponse, points, calibration, timeout_seconds
+        )
+    )
+
+
+def estimate_energy(points: Any, *, calibration: str = "", timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
+    """The points with predicted power and energy a token, intervals, and `supported`; else as `estimate_serving`."""
+    service = hardware_service_pb2
+    return (
+        yield from _estimated(
+            service.EstimateEnergyRequest, service.EstimateEnergyResponse, points, calibration, timeout_seconds
+        )
+    )
 
 
 def estimate_training(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
     """The points with predicted accelerator-hours and training speed, intervals, and `supported`."""
-    request = hardware_service_pb2.EstimateTrainingRequest(points=Table.read(points, "points").to_proto())
-    answer = yield ask("Hardware", request, hardware_service_pb2.EstimateTrainingResponse, timeout_seconds)
-    return Table.from_proto(answer.table, _TRUTHS)
+    service = hardware_service_pb2
+    return (
+        yield from _estimated(
+            service.EstimateTrainingRequest, service.EstimateTrainingResponse, points, "", timeout_seconds
+        )
+    )
+
+
+def _estimated(
+    request: type[Any], answer: type[Any], points: Any, calibration: str, timeout_seconds: float
+) -> Flow[Table]:
+    asked = request(points=Table.read(points, "points").to_proto())
+    if calibration:
+        asked.calibration = requests.resource("calibrations", calibration)
+    found = yield ask("Hardware", asked, answer, timeout_seconds)
+    return Table.from_proto(found.table, _TRUTHS)
