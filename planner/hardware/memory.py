@@ -114,27 +114,36 @@ def training_memory_bytes(
     tensor_parallel: Any = 1.0,
     pipeline_parallel: Any = 1.0,
     data_parallel: Any = 1.0,
+    expert_parallel: Any = None,
     zero_stage: int = 3,
     recompute: str = "selective",
 ) -> Any:
     """Bytes on one accelerator while training with mixed-precision Adam.
 
-    2 + 2 + 12 bytes per parameter over tensor and pipeline ranks, of which ZeRO stage 1, 2, 3 shards 12,
-    14, 16 over the `data_parallel` ranks (Rajbhandari et al. 2020, 1910.02054); activations of the
-    microbatches that a 1F1B pipeline keeps alive on its first stage: as many as stages, so the same as all
-    layers of one microbatch; logits of one microbatch. A posynomial of `data_parallel`, `micro_batch` and
-    (with a hypothetical shape) of the parameter count.
+    2 + 2 + 12 bytes per parameter over tensor and pipeline ranks (experts over `expert_parallel` ranks instead of the
+    tensor ranks, if given), of which ZeRO stage 1, 2, 3 shards 12, 14, 16 over the `data_parallel` ranks (Rajbhandari
+    et al. 2020, 1910.02054); activations of the microbatches that a 1F1B pipeline keeps alive on its first stage: as
+    many as stages, so the same as all layers of one microbatch; logits of one microbatch. A posynomial of
+    `data_parallel`, `micro_batch` and (with a hypothetical shape) of the parameter count.
     """
     sharded = _SHARDED[zero_stage]
     model_ranks = tensor_parallel * pipeline_parallel
-    states = shape.total_parameters * (sharded / data_parallel + (16.0 - sharded)) / model_ranks
+    kept = shape.total_parameters / model_ranks
+    if expert_parallel is not None:
+        experts = shape.moe_layers * shape.expert_count * shape.parameters_per_expert
+        rest = shape.embedding_parameters + shape.untied_head_parameters + shape.dense_parameters
+        kept = (rest / tensor_parallel + experts / expert_parallel) / pipeline_parallel
+    states = kept * (16.0 - sharded) + shape.total_parameters * sharded / (data_parallel * model_ranks)
     layer = activation_bytes_per_layer(
         shape, micro_batch, sequence_tokens, tensor_parallel=tensor_parallel, recompute=recompute
     )
+    again = 0.0  # under full recomputation the layer that is being recomputed is whole for a while
+    if recompute == "full":
+        again = activation_bytes_per_layer(shape, micro_batch, sequence_tokens, tensor_parallel=tensor_parallel)
     logits = 6.0 * micro_batch * sequence_tokens * shape.vocab / tensor_parallel
     # ZeRO-3 holds one gathered layer (weights and gradients) at a time.
     gathered = 4.0 * (sharded == 16.0) * shape.total_parameters / (shape.layers * model_ranks)
-    return states + layer * shape.layers + gathered + logits + table("memory")["runtime_reserve_bytes"]
+    return states + layer * shape.layers + again + gathered + logits + table("memory")["runtime_reserve_bytes"]
 
 
 def training_memory_fraction(shape: ModelShape, memory_bytes: Any, **layout: Any) -> Any:

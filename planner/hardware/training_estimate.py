@@ -29,7 +29,8 @@ def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[
     `predicted_kgco2e` and `predicted_usd`.
 
     The bounds of all but the first are those of the hours: doubt about prices, grids and embodied emissions is not in
-    them. Without bounds: `goodput` (share of time that trains), `best_checkpoint_interval_seconds`, `price_source`.
+    them. Without bounds: `goodput` (share of time that trains), `best_checkpoint_interval_seconds`, `price_source`, and
+    `memory_bytes_per_accelerator` (where microbatch and layout are stated).
 
     Raises:
         InvalidInput: a needed column is absent, columns differ in length, or a time between failures, of a checkpoint
@@ -62,6 +63,7 @@ def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[
         "goodput": 1.0 / (1.0 + lost_share(count, cause, interval)),
         "best_checkpoint_interval_seconds": best_interval_seconds(count, cause),
         "price_source": where.price_source,
+        "memory_bytes_per_accelerator": points.memory_bytes,
     }
     for name, values in extra.items():
         result |= spread(name, all_rows, rows, values)

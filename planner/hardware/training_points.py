@@ -29,6 +29,7 @@ from planner.hardware.columns import (
     take_rows,
     text,
 )
+from planner.hardware.memory import training_memory_bytes
 from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import table
@@ -48,7 +49,8 @@ _DEFAULT_ACCELERATORS = 1024.0
 @dataclass(frozen=True)
 class TrainingPoints:
     """Runs as arrays over the supported rows (`rows` are their positions in the table, `accelerator` their names in the
-    catalogue). `total_flops` is NaN where neither tokens nor FLOPs are given."""
+    catalogue). `total_flops` is NaN where neither tokens nor FLOPs are given, `memory_bytes` (of one accelerator) where
+    no microbatch is."""
 
     row_count: int
     rows: Any
@@ -61,6 +63,7 @@ class TrainingPoints:
     accelerators: Floats
     attention_flops_per_token: Floats
     sequence_known: Any
+    memory_bytes: Floats
     reasons: dict[int, str]
 
     def counted(self, tokens: Any) -> dict[str, Any]:
@@ -105,6 +108,7 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
         exchanged_parameters=over_rows([c.exchanged_parameters for c in kept]),
         attention_flops_per_token=over_rows([c.attention_flops_per_token for c in kept]),
         sequence_known=over_rows([c.sequence_known for c in kept], bool),
+        memory_bytes=over_rows([c.memory_bytes for c in kept]),
         reasons={int(i): faults[int(kind_of_row[i])] for i in np.flatnonzero(~usable[kind_of_row])},
     )
 
@@ -119,6 +123,7 @@ class _Configuration:
     exchanged_parameters: float
     attention_flops_per_token: float
     sequence_known: bool
+    memory_bytes: float
 
 
 def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Configuration | None], dict[int, str]]:
@@ -151,7 +156,7 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
             tokens_of_a_sequence = sequence[i] if sequence[i] > 0 else _DEFAULT_SEQUENCE
             _check_layout(own, count[i])
             batch = _tokens_between_gathers(own, count[i], tokens_of_a_sequence, sharding[i])
-            name = _precision(stated[i], container[i])
+            name, full = _precision(stated[i], container[i]), recompute[i].lower() in ("true", "full")
             if not given[i] and ruled[i] and not precision(name).available_on(chip):
                 name = "bf16"  # rules of a benchmark leave the format open
             tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
@@ -164,7 +169,7 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
                 chip,
                 name,
                 is_moe=shape.is_moe,
-                full_recompute=recompute[i].lower() in ("true", "full"),
+                full_recompute=full,
                 bubble_share=bubble,
                 tensor_parallel=tensor,
                 pipeline_parallel=stages,
@@ -189,12 +194,43 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
                     exchanged_parameters=float(exchanged),
                     attention_flops_per_token=attention,
                     sequence_known=bool(sequence[i] > 0),
+                    memory_bytes=_memory(
+                        shape, own | {"ep": experts[i]}, count[i], tokens_of_a_sequence, sharding[i], full
+                    ),
                 )
             )
         except PlanningError as error:
             faults[i] = error.message
             found.append(None)
     return found, faults
+
+
+def _memory(
+    shape: ModelShape, layout: dict[str, float], accelerators: float, sequence: float, sharding: str, full: bool
+) -> float:
+    """Bytes of one accelerator under a stated layout, NaN if none is; ranks of one sequence hold their part of its
+    activations. Where not all is sharded, the optimiser is (ZeRO stage 1), and attention scores are never kept (Dao et
+    al. 2022, 2205.14135)."""
+    if not sharding and np.isnan(layout["tp"]) and np.isnan(layout["pp"]):
+        return math.nan
+    tensor, stages, context = (_degree(layout[n]) for n in ("tp", "pp", "cp"))
+    return float(
+        training_memory_bytes(
+            shape,
+            micro_batch=layout["micro_batch"],
+            sequence_tokens=sequence / context,
+            tensor_parallel=tensor,
+            pipeline_parallel=stages,
+            data_parallel=accelerators / (tensor * stages),
+            expert_parallel=layout["ep"] if layout["ep"] > 1 else None,
+            zero_stage=3 if _all_sharded(sharding) else 1,
+            recompute="full" if full else "selective",
+        )
+    )
+
+
+def _all_sharded(sharding: str) -> bool:
+    return sharding not in ("", "0", "1", "0.0", "1.0")
 
 
 def _check_memory(shape: ModelShape, memory_bytes: float, accelerators: float, *, frozen: bool) -> None:
@@ -265,7 +301,7 @@ def _tokens_between_gathers(layout: dict[str, float], accelerators: float, seque
     """
     ranks = _degree(layout["tp"]) * _degree(layout["pp"]) * _degree(layout["cp"])
     sequences = layout["global_batch_seqs"]
-    if sharding not in ("", "0", "1", "0.0", "1.0") and layout["micro_batch"] > 0:
+    if _all_sharded(sharding) and layout["micro_batch"] > 0:
         micro = layout["micro_batch"] * accelerators / ranks
         sequences = min(sequences, micro) if sequences > 0 else micro
     return sequences * sequence if sequences > 0 else math.inf

@@ -76,6 +76,15 @@ def test_zero_stages_shard_twelve_fourteen_and_sixteen_bytes() -> None:
     assert saved[3] == pytest.approx(16 * n * (1 - 1 / 64) - 4 * n / shape.layers)
 
 
+def test_experts_spread_over_their_ranks_leave_room() -> None:
+    shape = model_shape("DeepSeek-V3")
+    layout = {"pipeline_parallel": 8.0, "data_parallel": 32.0, "zero_stage": 1, "recompute": "full"}
+    alone, spread = (training_memory_bytes(shape, expert_parallel=e, **layout) for e in (1.0, 32.0))
+    experts = shape.moe_layers * shape.expert_count * shape.parameters_per_expert
+    assert alone - spread == pytest.approx(4 * experts / 8 * (1 - 1 / 32))  # weights and gradients; states are sharded
+    assert alone == pytest.approx(training_memory_bytes(shape, **layout), rel=1e-3)
+
+
 def test_a_7b_model_trains_on_eight_80gb_accelerators_but_not_on_one() -> None:
     shape = model_shape("Llama-2-7b")
     assert training_memory_fraction(shape, 80e9, data_parallel=1.0) > 1

@@ -70,6 +70,14 @@ def test_prices_are_the_callers_before_the_books() -> None:
     assert spot["goodput"] < one()["goodput"]  # cheaper hours, more of them
 
 
+def test_memory_of_a_stated_layout_is_near_the_measured() -> None:
+    layout = {"n_accel": 8, "seq_len": 8192, "micro_batch": 2, "act_ckpt": "selective", "fsdp": 8}
+    row = one(model="Llama-3.1-8B", accelerator="H100-96GB-500W", **layout)
+    # torchtitan (BSD-3, 2025): 82.4 GiB of peak memory; its own choice of what to recompute keeps less than Megatron's
+    assert row["memory_bytes_per_accelerator"] == pytest.approx(82.4 * 2**30, rel=0.25)
+    assert math.isnan(one()["memory_bytes_per_accelerator"])
+
+
 def test_what_is_not_known_is_blank() -> None:
     assert math.isnan(one(grid_zone="Atlantis")["predicted_kgco2e"])
     unpriced = one(accelerator="Huawei Ascend 910")
