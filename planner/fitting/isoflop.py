@@ -165,7 +165,8 @@ def _vertices(x: Array, y: Array, weights: Array) -> tuple[Array, Array, float]:
     design = np.stack([np.ones_like(u), u, u**2], axis=1)
     normal = np.einsum("bn,ni,nj->bij", weights, design, design)
     right = np.einsum("bn,ni,n->bi", weights, design, y)
-    scale = np.sqrt(np.einsum("bii->bi", normal)) + 1e-300
+    scale = np.sqrt(np.einsum("bii->bi", normal))
+    scale = np.where(scale > 0, scale, 1.0)  # a draw without runs here, or with runs of one size at the centre
     scaled = normal / (scale[:, :, None] * scale[:, None, :])
     determined = np.linalg.eigvalsh(scaled)[:, 0] > 1e-7
     scaled = np.where(determined[:, None, None], scaled, np.eye(3))

@@ -23,12 +23,14 @@ from planner.laws.by_group import GROUP, MOST_GROUPS, by_group, scales
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
+Notes = dict[tuple[type[Form], int], dict[float, Array]]  # minima by form, part of the runs and δ
 POOLED, SCALES, OWN = "pooled", "scales", "own"  # what groups share: all, all but scales and floors, nothing
 STARTS = 10
 ITERATIONS = 40
 ROUGH_ITERATIONS = 12
 SCREENED_ROWS, SCREENED_POINTS = 128, 1024
 FINISHED = 3  # descents that are followed to the end
+WHOLE = -1  # the part of the runs that is all of them; groups are numbered from 0
 SQUARES = 0.1  # Huber's δ above which nearly all residuals of laws lie in its parabola
 
 
@@ -60,18 +62,21 @@ def refit(
     groups: NDArray[np.intp] | None = None,
     sharing: str = POOLED,
     delta: float = DELTA,
+    notes: Notes | None = None,
 ) -> Refit:
     """Fit `form`; `sharing` says what groups share: all ("pooled"), all but scales and floors ("scales"), or nothing.
 
-    `delta` is Huber's δ. Groups are numbered from 0.
+    `delta` is Huber's δ. Groups are numbered from 0. `notes` keep the minima of these very runs between calls: other
+    ways of fitting them start there.
     """
+    notes = {} if notes is None else notes
     if sharing == POOLED or groups is None:
         problem = Problem(form, variables, losses)
-        return Refit((_form(problem, _lowest(problem, _screened(problem), delta)),), False)
+        return Refit((_form(problem, _solved(problem, delta, notes, WHOLE)),), False)
     if sharing == OWN:
-        return Refit(tuple(_form(*alone) for alone in _alone(form, variables, losses, groups, delta)), False)
-    joint, starts = _joint(form, variables, losses, groups, scales(form), delta)
-    return Refit((_form(joint, _lowest(joint, starts, delta)),), True)
+        return Refit(tuple(_form(*alone) for alone in _alone(form, variables, losses, groups, delta, notes)), False)
+    joint, starts = _joint(form, variables, losses, groups, scales(form), delta, notes)
+    return Refit((_form(joint, _solved(joint, delta, notes, WHOLE, starts)),), True)
 
 
 def grouped(form: type[Form], seen: Observations, sharing: str, delta: float) -> tuple[Problem, Screening]:
@@ -83,19 +88,24 @@ def grouped(form: type[Form], seen: Observations, sharing: str, delta: float) ->
     if len(seen.group_names) > MOST_GROUPS:
         raise InvalidInput(Violation("group", f"{len(seen.group_names)} groups", f"at most {MOST_GROUPS}"))
     own = scales(form) if sharing == SCALES else frozenset(form.names())
-    problem, starts = _joint(form, seen.variables, seen.losses, seen.groups, own, delta)
+    problem, starts = _joint(form, seen.variables, seen.losses, seen.groups, own, delta, {})
     return problem, Screening(starts, problem.objective(starts, Huber(delta)), None)
 
 
 def _alone(
-    form: type[Form], variables: Mapping[str, Array], losses: Array, groups: NDArray[np.intp], delta: float
+    form: type[Form],
+    variables: Mapping[str, Array],
+    losses: Array,
+    groups: NDArray[np.intp],
+    delta: float,
+    notes: Notes,
 ) -> list[tuple[Problem, Array]]:
     """Problem and θ of each group for itself."""
     found = []
     for g in range(int(groups.max()) + 1):
         mine = groups == g
         problem = Problem(form, {k: v[mine] for k, v in variables.items()}, losses[mine])
-        found.append((problem, _lowest(problem, _screened(problem), delta)))
+        found.append((problem, _solved(problem, delta, notes, g)))
     return found
 
 
@@ -106,12 +116,13 @@ def _joint(
     groups: NDArray[np.intp],
     own: frozenset[str],
     delta: float,
+    notes: Notes,
 ) -> tuple[Problem, Array]:
     """The problem in which groups share all but their `own` coefficients, and starts (starts, free) for it."""
-    alone = _alone(form, variables, losses, groups, delta)
+    alone = _alone(form, variables, losses, groups, delta, notes)
     joint = Problem(by_group(form, own, len(alone)), {**variables, GROUP: np.asarray(groups + 1, float)}, losses)
     whole = Problem(form, variables, losses)
-    pooled = _lowest(whole, _screened(whole), delta)
+    pooled = _solved(whole, delta, notes, WHOLE)
     return joint, _starts(form, own, np.stack([theta for _, theta in alone]), pooled)
 
 
@@ -126,6 +137,16 @@ def _starts(form: type[Form], own: frozenset[str], alone: Array, pooled: Array) 
         else:
             columns.append(shared[:, k])
     return np.stack(columns, axis=1)
+
+
+def _solved(problem: Problem, delta: float, notes: Notes, part: int, starts: Array | None = None) -> Array:
+    """θ (free,) of the lowest minimum for this part of the runs, from the notes where another δ led there before."""
+    known = notes.setdefault((problem.form, part), {})
+    if delta not in known:
+        if known:
+            starts = np.stack(list(known.values()))
+        known[delta] = _lowest(problem, _screened(problem) if starts is None else starts, delta)
+    return known[delta]
 
 
 def _screened(problem: Problem) -> Array:

@@ -128,10 +128,8 @@ def _trial(
     seen, excluded, whole, test = _divided(runs, names, holdout, where, mapping, group)
     train = _thinned(whole)
     trial = Trial(whole, train, test, _splits(train, test), {}, excluded)
-    firsts = [Way(kind, sharing) for kind in seen for sharing in sharings(train)]
-    if names is None:
-        firsts = raced(firsts, trial, tell)
-    for way in firsts:
+    kinds = seen if names is not None else raced(seen, trial, tell)
+    for way in (Way(kind, sharing) for kind in kinds for sharing in sharings(train)):
         tell(f"judging {way.form.form_name}")
         judge(way, trial)
     for way in variants(trial):

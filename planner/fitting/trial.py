@@ -6,8 +6,8 @@ name; every way of fitting is tried for the few that do best.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from planner.errors import NotIdentified, PlanningError
 from planner.fitting.candidates import Rows
 from planner.fitting.judgement import absolute_errors
 from planner.fitting.objective import DELTA
-from planner.fitting.refit import OWN, POOLED, SCALES, SQUARES, refit
+from planner.fitting.refit import OWN, POOLED, SCALES, SQUARES, Notes, refit
 from planner.fitting.splits import Split
 from planner.laws.form import Form
 
@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 RACE_FACTOR = 3.0
 MOST_OWN_GROUPS = 16
 JUDGED = 8  # forms that are judged on every split
+WORK = 160  # fits of forms judged group by group: about five seconds
 FINALISTS = 3  # forms for which every way of fitting is tried
 OnStage = Callable[[str], None]
 
@@ -50,6 +51,7 @@ class Trial:
     splits: tuple[Split, ...]
     judged: dict[Way, list[Array]]
     excluded: dict[str, str]
+    notes: dict[str, Notes] = field(default_factory=dict)  # minima by split
 
 
 def sharings(train: Rows) -> tuple[str, ...]:
@@ -61,33 +63,47 @@ def _few_groups(train: Rows) -> bool:
     return train.groups is not None and int(train.groups.max()) < MOST_OWN_GROUPS
 
 
-def raced(ways: list[Way], trial: Trial, tell: OnStage) -> list[Way]:
-    """The ways of the forms worth judging on every split: JUDGED at most, none far behind after two of them."""
+def raced(kinds: Iterable[type[Form]], trial: Trial, tell: OnStage) -> list[type[Form]]:
+    """The forms worth judging on every split: a few, none far behind after two of them (one, where groups add work).
+
+    Groups race with coefficients of their own, or what tells them apart would hide what tells forms apart.
+    """
     tell("screening forms")
-    two = trial.splits[:: max(1, len(trial.splits) // 2)]
-    scores: dict[Way, float] = {}
-    for way in ways:
-        try:
-            scores[way] = mean_error([_errors(way, trial.train, split) for split in two])
-        except (PlanningError, np.linalg.LinAlgError) as error:
-            trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
-    order = list(dict.fromkeys(way.form for way in sorted(scores, key=lambda way: scores[way])))
+    sharing = sharings(trial.train)[-1]
+    few = trial.splits[:: max(1, len(trial.splits) // 2)] if sharing == POOLED else trial.splits[:1]
+    scores: dict[type[Form], float] = {}
+    for kind in kinds:
+        for way in dict.fromkeys((Way(kind, sharing), Way(kind))):
+            try:
+                scores[kind] = mean_error([_errors(way, trial, split) for split in few])
+                break
+            except (PlanningError, np.linalg.LinAlgError) as error:
+                trial.excluded[kind.form_name] = f"{way.sharing}: {error}"
     limit = RACE_FACTOR * min(scores.values(), default=0.0)
-    behind = {way.form for way in scores} - {way.form for way in scores if scores[way] <= limit}
-    kept = [form for form in order if form not in behind][:JUDGED]
-    for form in order:
-        trial.excluded.pop(form.form_name, None)
-        if form in behind:
-            trial.excluded[form.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on two splits"
-        elif form not in kept:
-            trial.excluded[form.form_name] = f"{JUDGED} other forms did better on two splits"
-    return [way for way in scores if way.form in kept]
+    most = JUDGED if sharing == POOLED else _fewer(trial)
+    kept: list[type[Form]] = []
+    for kind in sorted(scores, key=lambda kind: scores[kind]):
+        trial.excluded.pop(kind.form_name, None)
+        if scores[kind] > limit:
+            trial.excluded[kind.form_name] = f"more than {RACE_FACTOR:g} times the error of the best on a first look"
+        elif len(kept) == most:
+            trial.excluded[kind.form_name] = f"{most} other forms did better on a first look"
+        else:
+            kept.append(kind)
+    return kept
+
+
+def _fewer(trial: Trial) -> int:
+    """As many forms as the work allows where every group is fitted for itself."""
+    assert trial.train.groups is not None
+    fits = len(trial.splits) * (2 + int(trial.train.groups.max()))
+    return int(np.clip(WORK // fits, FINALISTS, JUDGED))
 
 
 def judge(way: Way, trial: Trial) -> None:
     """Note the errors of `way` on every split, or why it has none."""
     try:
-        found = [_errors(way, trial.train, split) for split in trial.splits]
+        found = [_errors(way, trial, split) for split in trial.splits]
     except (PlanningError, np.linalg.LinAlgError) as error:
         if all(other.form is not way.form for other in trial.judged):
             trial.excluded[way.form.form_name] = f"{way.sharing}: {error}"
@@ -96,12 +112,13 @@ def judge(way: Way, trial: Trial) -> None:
     trial.judged[way] = found
 
 
-def _errors(way: Way, train: Rows, split: Split) -> Array:
-    fitted, held = train.take(split.fitted), train.take(split.held)
-    return absolute_errors(predicted_by(way, fitted, held), held.losses, train.signed)
+def _errors(way: Way, trial: Trial, split: Split) -> Array:
+    fitted, held = trial.train.take(split.fitted), trial.train.take(split.held)
+    notes = trial.notes.setdefault(split.name, {})
+    return absolute_errors(predicted_by(way, fitted, held, notes), held.losses, trial.train.signed)
 
 
-def predicted_by(way: Way, fitted: Rows, wanted: Rows) -> Array:
+def predicted_by(way: Way, fitted: Rows, wanted: Rows, notes: Notes | None = None) -> Array:
     """Predictions of `wanted` by a fit to `fitted`. Raises NotIdentified where there are too few runs for the form."""
     needed = len(way.form.coefficients) + 1
     parts = [fitted] if way.sharing == POOLED or fitted.groups is None else fitted.by_group()
@@ -110,7 +127,7 @@ def predicted_by(way: Way, fitted: Rows, wanted: Rows) -> Array:
         raise NotIdentified(f"a split leaves {smallest} distinct runs for {needed - 1} coefficients")
     names = way.form.variables
     with np.errstate(all="ignore"):  # a hopeless form may overflow on its way; its errors say so
-        found = refit(way.form, fitted.of(names), fitted.losses, fitted.groups, way.sharing, way.delta)
+        found = refit(way.form, fitted.of(names), fitted.losses, fitted.groups, way.sharing, way.delta, notes)
     return found.predict(wanted.of(names), wanted.groups)
 
 
