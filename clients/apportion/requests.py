@@ -55,6 +55,11 @@ def column_variables(given: Any, field: str = "map") -> dict[str, str]:
     return {key: str(value) for key, value in _pairs(given, field).items()}
 
 
+def coefficients(given: Any, field: str = "fix") -> dict[str, float]:
+    """A mapping from coefficient to value out of a mapping, or of texts `coefficient=value`."""
+    return {key: _number(value, f"{field}[{key}]") for key, value in _pairs(given, field).items()}
+
+
 def whole_number(value: Any, field: str) -> int:
     """`value` as an integer that fits the wire. Raises InvalidArgument naming `field`."""
     number = _number(value, field)

@@ -129,7 +129,7 @@ def fit_law(
     if issubclass(kind, AllocationLine):
         require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
         return _allocation(kind, runs, name, bootstrap, seed, where, mapping, fixed, group)
-    held = _fixed(kind, fixed)
+    held = held_coefficients(kind, fixed)
     require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
     free = len(kind.coefficients) - len(held)
     seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free, group=group)
@@ -236,7 +236,8 @@ def _beside(
     return exponents_beside(seen, exponent.parameters, sample, seed)
 
 
-def _fixed(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, float]:
+def held_coefficients(form: type[Form], fixed: Mapping[str, float] | None) -> dict[str, float]:
+    """The coefficients to hold. Raises UnknownName, and InvalidInput where one is out of range or none is left."""
     held = {k: float(v) for k, v in (fixed or {}).items()}
     for name in held:
         if name not in form.names():

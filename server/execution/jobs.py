@@ -17,8 +17,9 @@ from google.rpc import status_pb2
 
 from apportion.v1 import laws_service_pb2, planning_service_pb2, table_pb2
 from planner import allocation, fitting
-from planner.errors import PlanningError
+from planner.errors import InvalidInput, PlanningError, Violation
 from planner.fitting import automatic, selection
+from planner.fitting.fit import held_coefficients
 from planner.laws import Law, form_class, law
 from server import names
 from server.convert import comparisons, errors, experiments, plans, problems
@@ -32,7 +33,13 @@ Parts = tuple[bytes, ...]
 _log = logging.getLogger("server.jobs")
 _DEFAULT_DRAWS = 1000
 _APPROACH_DRAWS = 300
-_FIT_FIELDS = {"runs": "run_set", "where": "filter", "mapping": "column_variables", "bootstrap": "bootstrap_draw_count"}
+_FIT_FIELDS = {
+    "runs": "run_set",
+    "where": "filter",
+    "mapping": "column_variables",
+    "bootstrap": "bootstrap_draw_count",
+    "fixed": "fixed_coefficients",
+}
 _attachments: contextvars.ContextVar[Mapping[str, bytes]] = contextvars.ContextVar("attachments")
 
 
@@ -93,9 +100,16 @@ def check_fit(serialised: bytes) -> Parts:
             runs.column(request.group_column)
         if request.form == automatic.AUTO:
             selection.check(runs, None, holdout=None, **options)
+            if request.fixed_coefficients:
+                names_held = ", ".join(request.fixed_coefficients)
+                raise InvalidInput(
+                    Violation("fixed", names_held, "none: auto chooses the form, and so its coefficients")
+                )
         else:
+            held = held_coefficients(form_class(request.form), request.fixed_coefficients)
             kind = fitting.observed_as(form_class(request.form))
-            fitting.observe(runs, kind, where=options["where"], mapping=options["mapping"])
+            free = len(kind.coefficients) - len(held)
+            fitting.observe(runs, kind, where=options["where"], mapping=options["mapping"], free_coefficients=free)
     return (b"",)
 
 
@@ -169,6 +183,8 @@ def fit_law(serialised: bytes) -> Parts:
     runs, options = _fit_arguments(request)
     with problems.named_after(_FIT_FIELDS):
         fit = automatic.fit_best if request.form == automatic.AUTO else partial(fitting.fit_law, form=request.form)
+        if request.form != automatic.AUTO:
+            options["fixed"] = dict(request.fixed_coefficients) or None
         fitted = fit(
             runs,
             name=names.identity(names.LAWS, request.law_id, "law_id"),

@@ -82,6 +82,12 @@ def test_forms_are_compared(run: Run) -> None:
     assert run("compare", RUNS, "--forms", "chinchila").code == 2
 
 
+def test_a_coefficient_is_held_by_a_flag(run: Run) -> None:
+    fit = ("fit", RUNS, "--form", "chinchilla", "--where", "epochs <= 4", "--bootstrap", "5")
+    assert run(*fit, "--fix", "E=1.8", "--output", "json").document["coefficients"]["E"] == 1.8
+    assert run(*fit, "--fix", "E=much").code == 2
+
+
 def test_targets_and_approaches_are_compared(run: Run) -> None:
     few = ("--where", "epochs <= 4", "--bootstrap", "20")
     several = run("compare", RUNS, "--targets", "loss", "--forms", "chinchilla", *few, "-o", "json").document

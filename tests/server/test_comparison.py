@@ -110,6 +110,19 @@ def test_a_fit_on_profiles_says_what_other_approaches_read_off_them(server: Any,
     assert stored.drift_per_decade > 0.0
 
 
+def test_coefficients_can_be_held(server: Any, run_set: str, refused: Any) -> None:
+    fit = laws_service_pb2.FitLawRequest
+    held = fit(run_set=run_set, form="chinchilla", bootstrap_draw_count=5, fixed_coefficients={"E": 1.7})
+    fitted = law_pb2.Law()
+    assert wait(server, server.laws.FitLaw(held)).response.Unpack(fitted)
+    assert fitted.coefficients["E"] == 1.7
+    assert fitted.provenance["option.fixed E"] == "1.7"
+    auto = refused(server.laws.FitLaw, fit(run_set=run_set, form="auto", fixed_coefficients={"E": 1.7}))
+    assert auto.fields == ["fixed_coefficients"]
+    unknown = refused(server.laws.FitLaw, fit(run_set=run_set, form="chinchilla", fixed_coefficients={"e": 1.7}))
+    assert (unknown.code, unknown.reason) == (grpc.StatusCode.NOT_FOUND, "UNKNOWN_NAME")
+
+
 def test_groups_have_errors_of_their_own(server: Any, profiles: str) -> None:
     request = Compare(run_set=profiles, forms=["chinchilla"], group_column="recipe", bootstrap_draw_count=20)
     found = comparison_pb2.FormComparison()

@@ -30,6 +30,9 @@ def fit(
     bootstrap: Annotated[int | None, typer.Option(metavar="K", help="draws; 1000 unless said")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of the bootstrap")] = None,
     mapping: MapOption = None,
+    fix: Annotated[
+        list[str] | None, typer.Option(metavar="COEFFICIENT=VALUE", help="hold a coefficient (repeat)")
+    ] = None,
     timeout_seconds: TimeoutOption = None,
     output: OutputOption = Output.TABLE,
     endpoint: EndpointOption = None,
@@ -46,6 +49,7 @@ def fit(
             bootstrap=bootstrap,
             seed=seed,
             mapping=mapping,
+            fixed=fix,
             timeout_seconds=timeout_seconds or FIT_SECONDS,
             on_stage=on_stage,
         )

@@ -35,6 +35,7 @@ def fit(
     bootstrap: int | None = None,
     seed: int | None = None,
     mapping: Any = None,
+    fixed: Any = None,
     timeout_seconds: float = FIT_SECONDS,
     on_stage: OnStage | None = None,
 ) -> Flow[answers.Law]:
@@ -42,7 +43,8 @@ def fit(
 
     `form` may be `auto`. `where` filters rows (`in_fit_240 == 1 and C < 1e21`), `group` names the column whose
     groups the bootstrap draws whole, `bootstrap` is the number of draws (1000 when None), `mapping` says which
-    column holds which variable. A table given here is stored for the fit, and removed if the fit is refused.
+    column holds which variable, `fixed` holds coefficients at given values (`{"E": 1.8}`). A table given here is stored
+    for the fit, and removed if the fit is refused.
 
     Raises InvalidArgument, NotFound, NotIdentified, AlreadyExists, DeadlineExceeded after `timeout_seconds`.
     """
@@ -54,6 +56,7 @@ def fit(
         filter=where,
         group_column=group,
         column_variables=requests.column_variables(mapping or {}),
+        fixed_coefficients=requests.coefficients(fixed or {}),
     )
     for field, number in (("bootstrap_draw_count", bootstrap), ("seed", seed)):
         if number is not None:

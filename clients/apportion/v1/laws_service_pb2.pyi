@@ -182,6 +182,22 @@ class FitLawRequest(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class FixedCoefficientsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     RUN_SET_FIELD_NUMBER: builtins.int
     FORM_FIELD_NUMBER: builtins.int
     LAW_ID_FIELD_NUMBER: builtins.int
@@ -192,6 +208,7 @@ class FitLawRequest(google.protobuf.message.Message):
     COLUMN_VARIABLES_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    FIXED_COEFFICIENTS_FIELD_NUMBER: builtins.int
     run_set: builtins.str
     """The stored runs, `runSets/{run_set}`."""
     form: builtins.str
@@ -216,6 +233,10 @@ class FitLawRequest(google.protobuf.message.Message):
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name."""
 
+    @property
+    def fixed_coefficients(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """Coefficients held at given values; not with the form `auto`."""
+
     def __init__(
         self,
         *,
@@ -229,9 +250,10 @@ class FitLawRequest(google.protobuf.message.Message):
         column_variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         request_id: builtins.str = ...,
         validate_only: builtins.bool = ...,
+        fixed_coefficients: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "column_variables", b"column_variables", "filter", b"filter", "form", b"form", "group_column", b"group_column", "law_id", b"law_id", "request_id", b"request_id", "run_set", b"run_set", "seed", b"seed", "validate_only", b"validate_only"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count", "_seed", b"_seed", "bootstrap_draw_count", b"bootstrap_draw_count", "column_variables", b"column_variables", "filter", b"filter", "fixed_coefficients", b"fixed_coefficients", "form", b"form", "group_column", b"group_column", "law_id", b"law_id", "request_id", b"request_id", "run_set", b"run_set", "seed", b"seed", "validate_only", b"validate_only"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_bootstrap_draw_count", b"_bootstrap_draw_count"]) -> typing.Literal["bootstrap_draw_count"] | None: ...
     @typing.overload
