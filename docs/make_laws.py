@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 from planner.laws import FORMS, Form, Law, laws
+from planner.laws.compute import COMPUTE_MODELS
+from planner.laws.exponents import known_exponents
+from planner.laws.families import families
 from planner.laws.law import LOSS
 
 PAGE = Path(__file__).with_name("laws.md")
@@ -25,8 +28,33 @@ Grades say where coefficients come from: **A** in several sources, or reproduced
 source or a narrow range; **C** the form only; **unverified** is never a default. Whether a fit is any good is another
 question: laws marked *known bad* are here to be compared with, and a plan made with one warns.
 
-What a plan can prove depends on the form: "a geometric program" and its relatives end in a certificate (see
+What a plan can prove depends on the form: a posynomial and its relatives end in a certificate (see
 [planning](planning.md)).
+
+The page has the [families of models](#which-law-for-which-models), [all laws](#all-laws) in one table,
+[ways of counting](#ways-of-counting) parameters and FLOPs, [known exponents](#known-exponents) without a law,
+[what is not here](#what-is-not-here), and [every form](#forms-and-their-published-laws) with its coefficients.
+"""
+COUNTING = """## Ways of counting
+
+A law holds for its own way of counting parameters (`counting`, on the wire `parameter_convention`) and FLOPs
+(`compute_model`). Counts are converted by `planner.laws.convert`: between `total` and `non_embedding` by
+total = N + w N^(1/3) at a constant aspect ratio (Pearce & Song 2024), or exactly from a vocabulary and a width;
+`active` and `nonzero` from the facts of the model (experts and their share, density). `apportion fit` takes the
+convention from the name of the column (`N_nonemb`, `N_total`, `N_active`, `N_nonzero`; else `total`). `apportion
+predict` converts a column that counts otherwise than the law, and refuses where the facts to convert with are missing;
+a column named `N` is in the law's own convention. A plan's `parameter_count` is in the convention of its law.
+"""
+ABSENT = """## What is not here
+
+| of | why |
+|---|---|
+| unified neural scaling law (Caballero et al. 2026, arXiv 2605.26248) | the formula was not in any source read |
+| RegMix (arXiv 2407.01492), AutoScale (arXiv 2407.20177) | regressions on proxy models, no law |
+| size of a datastore (Shao et al. 2024, arXiv 2407.12854) | no law published; `datastore` is an assumed form |
+| repeated subsets and double descent (Hernandez et al. 2022, arXiv 2205.10487) | no formula; fits warn instead |
+| Mamba, Griffin | parallel lines of loss, no published constants |
+| attention variants, multilingual, alignment | exact forms not found |
 """
 
 
@@ -84,36 +112,98 @@ def law_table(known: list[Law]) -> list[str]:
     ]
 
 
+def spans(law: Law) -> str:
+    """The range of the runs behind a law."""
+    found = (f"`{name}` {number(s.lower)} to {number(s.upper)}" for name, s in law.training_range.items())
+    return "; ".join(found) or "not stated"
+
+
 def law_row(law: Law) -> str:
     coefficients = ", ".join(
         f"`{c.name}` {number(float(v))}" for c, v in zip(law.form.coefficients, law.form.vector(), strict=True)
     )
-    spans = "; ".join(f"`{name}` {number(s.lower)} to {number(s.upper)}" for name, s in law.training_range.items())
     grade = f"{law.grade}, *known bad*" if law.known_bad else law.grade
     draws = f"; {len(law.draws)} joint draws" if law.draws is not None else ""
     about = law.corpus if law.metric == LOSS else f"{law.metric}; {law.corpus}"
     if "parameter_count" in law.form.variables:
         about += f"; {law.counting.replace('_', '-')} parameters, compute `{law.compute_model.name}`"
     source = f"{law.citation}. {law.notes}" if law.notes else law.citation
-    return f"| `{law.name}` | {grade}{draws} | {coefficients} | {spans or 'not stated'} | {about} | {source} |"
+    return f"| `{law.name}` | {grade}{draws} | {coefficients} | {spans(law)} | {about} | {source} |"
+
+
+def link(form_name: str) -> str:
+    """A form's name, leading to its section."""
+    return f"[`{form_name}`](#{form_name})"
+
+
+def family_table() -> str:
+    """The default of each family of models."""
+    rows = [
+        f"| {f.name} | {link(f.form)} | {f'`{f.law}`' if f.law else 'none: fit your own'} | {f.grade} "
+        f"| {', '.join(link(name) for name in f.alternatives) or 'none'} | {f.plan} |"
+        for f in families()
+    ]
+    head = [
+        "| models | form | law to begin with | grade | alternatives | what a plan decides |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
 
 
 def overview() -> str:
-    """All forms in one table."""
+    """All laws in one table; a form without published coefficients has a row of its own."""
+    rows = []
+    for form in FORMS:
+        facts = f"{', '.join(form.variables)} | {form.optimisation_class.value}"
+        known = [law for law in laws() if type(law.form) is form]
+        if not known:
+            assumed = "C, assumed" if "assumed" in form.citation else "C"
+            rows.append(
+                f"| to be fitted | {link(form.form_name)} | {assumed} | {facts} | your runs | {form.citation} |"
+            )
+        for law in known:
+            grade = f"{law.grade}, *known bad*" if law.known_bad else law.grade
+            rows.append(
+                f"| `{law.name}` | {link(form.form_name)} | {grade} | {facts} | {spans(law)} | {law.citation} |"
+            )
+    head = ["| law | form | grade | variables | for the optimiser | range of its runs | source |", "|" + "---|" * 7]
+    return "\n".join([*head, *rows, ""])
+
+
+def compute_table() -> str:
+    """The compute models."""
     rows = [
-        f"| [`{form.form_name}`](#{form.form_name}) | {', '.join(form.variables)} | {form.optimisation_class.value} "
-        f"| {', '.join(sorted({law.grade for law in laws() if type(law.form) is form})) or 'to be fitted'} |"
-        for form in FORMS
+        f"| `{model.name}` | {model.counting.replace('_', '-')} | {first_sentence(model.__doc__)} |"
+        for model in COMPUTE_MODELS
     ]
-    return "\n".join(["| form | variables | for the optimiser | grades of its laws |", "|---|---|---|---|", *rows, ""])
+    return "\n".join(["| compute model | counts | FLOPs |", "|---|---|---|", *rows, ""])
+
+
+def exponent_table() -> str:
+    """Exponents without a law."""
+    rows = []
+    for known in known_exponents():
+        cases = "; ".join(
+            f"{case} {number(s.lower)}" + (f" to {number(s.upper)}" if s.upper != s.lower else "")
+            for case, s in known.values.items()
+        )
+        rows.append(f"| {known.of} | {cases} | {known.grade} | {known.source} |")
+    return "\n".join(["| exponent of | values | grade | source |", "|---|---|---|---|", *rows, ""])
 
 
 def page() -> str:
     """The whole page."""
     parts = [
         HEAD,
-        "## All forms\n",
+        "## Which law for which models\n",
+        family_table(),
+        "## All laws\n",
         overview(),
+        COUNTING,
+        compute_table(),
+        "## Known exponents\n",
+        exponent_table(),
+        ABSENT,
         "## Forms and their published laws\n",
         *(form_section(f) for f in FORMS),
     ]

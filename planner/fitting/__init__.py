@@ -12,6 +12,7 @@ from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, Sea
 from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.observations import Observations, columns_of_variables, observe
 from planner.fitting.ranking import Comparison
+from planner.fitting.recounting import counted_as
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms, compare_targets
@@ -34,6 +35,7 @@ __all__ = [
     "compare_approaches",
     "compare_forms",
     "compare_targets",
+    "counted_as",
     "fit_best",
     "fit_envelope",
     "fit_isoflop",

@@ -66,6 +66,10 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
     "N_nonemb": "non_embedding",
     "N_nonvocab": "non_embedding",
     "non_vocab_parameters": "non_embedding",
+    "N_total": "total",
+    "total_parameter_count": "total",
+    "N_nonzero": "nonzero",
+    "nonzero_parameter_count": "nonzero",
 }
 
 

@@ -56,12 +56,13 @@ def capabilities(scores: Array, component_count: int = 3) -> Capabilities:
     spread = np.where(spread > 0, spread, 1.0)
     standard = np.where(known, (scores - centre) / spread, 0.0)
     for _ in range(ROUNDS):
-        left, sizes, right = np.linalg.svd(standard, full_matrices=False)
-        low_rank = (left[:, :component_count] * sizes[:component_count]) @ right[:component_count]
+        shift = standard.mean(axis=0)
+        left, sizes, right = np.linalg.svd(standard - shift, full_matrices=False)
+        low_rank = (left[:, :component_count] * sizes[:component_count]) @ right[:component_count] + shift
         change = float(np.max(np.abs(np.where(known, 0.0, low_rank - standard)), initial=0.0))
         standard = np.where(known, standard, low_rank)
         if change < SETTLED:
             break
     loadings = right[:component_count] * np.where(right[:component_count].sum(axis=1) < 0, -1.0, 1.0)[:, None]
     explained = sizes[:component_count] ** 2 / np.sum(sizes**2)
-    return Capabilities(standard @ loadings.T, explained, centre, spread, loadings)
+    return Capabilities((standard - shift) @ loadings.T, explained, centre + shift * spread, spread, loadings)

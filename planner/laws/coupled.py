@@ -1,7 +1,8 @@
 """L = E + (A N^-α + B D^-β)^γ: Chinchilla's terms under one more power.
 
-Busbridge et al. 2025 (2502.08606) fit their supervised students so. The floor makes it no power of a posynomial, but
-it rises with the inner sum, so a plan minimises or bounds that sum; the best split of a budget does not depend on γ.
+Busbridge et al. 2025 (2502.08606) fit their supervised students so; Videau et al. 2026 (2608.07222) call it Skaling and
+find γ of 0.31 to 0.45: size and data interact. The floor makes it no power of a posynomial, but it rises with the inner
+sum, so a plan minimises or bounds that sum; the best split of a budget does not depend on γ.
 """
 
 from __future__ import annotations

@@ -81,13 +81,8 @@ def _array(values: Any) -> Array | None:
 
 
 def _model_document(model: ComputeModel) -> dict[str, Any]:
-    shape = {f.name: getattr(model, f.name) for f in fields(model)}
-    return {
-        "name": model.name,
-        **{k: _model_document(v) if isinstance(v, ComputeModel) else v for k, v in shape.items()},
-    }
+    return {"name": model.name, **{f.name: getattr(model, f.name) for f in fields(model)}}
 
 
 def _model(document: Mapping[str, Any]) -> ComputeModel:
-    shape = {k: _model(v) if isinstance(v, Mapping) else v for k, v in document.items() if k != "name"}
-    return compute_model(document["name"], **shape)
+    return compute_model(document["name"], **{k: v for k, v in document.items() if k != "name"})

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apportion.v1 import table_pb2
 from planner.errors import InvalidInput, Violation, require
-from planner.fitting import Runs, columns_of_variables
+from planner.fitting import Runs, columns_of_variables, counted_as
 from planner.fitting.observations import DERIVED
 from planner.laws import Law, Prediction
 from planner.laws.by_group import GROUP
@@ -23,7 +23,9 @@ _VALUES_AT_ONCE = 4_000_000
 def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level: float) -> table_pb2.Table:
     """The points with their predicted loss, its interval, and the extrapolation ratio.
 
-    Raises InvalidInput for variables that are missing, text or not positive; UnknownName for mapped columns.
+    Parameters in a column that says how it counts them (`N_nonemb`, `N_total`, …) are converted to how the law counts.
+    Raises InvalidInput for variables that are missing, text or not positive, and for counts that cannot be converted;
+    UnknownName for mapped columns.
     """
     runs = to_runs(points)
     columns = columns_of_variables(runs, _as_fitted(law, runs) | dict(mapping))
@@ -66,6 +68,11 @@ def _values(law: Law, runs: Runs, columns: Mapping[str, str]) -> dict[str, NDArr
         if rule is not None:
             with np.errstate(all="ignore"):  # what is no number is refused by the law
                 values[variable] = np.asarray(rule[2](*(runs.column(columns[s]).numbers for s in rule[0])))
+    if "parameter_count" in values and "parameter_count" in columns:
+        known = {v: runs.column(c).numbers for v, c in columns.items() if not runs.column(c).is_text}
+        values["parameter_count"] = counted_as(
+            law.counting, columns["parameter_count"], values["parameter_count"], known
+        )
     if law.groups:
         values[GROUP] = runs.column(law.group_column).cells.astype(str)
     return values

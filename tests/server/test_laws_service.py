@@ -98,6 +98,25 @@ def test_a_published_law_predicts_its_closed_form(server: Any, table: Any) -> No
     assert columns["predicted_loss"].numbers.values[0] == pytest.approx(expected, rel=1e-12)
 
 
+def test_parameters_counted_in_another_way_than_the_laws_are_converted_or_refused(
+    server: Any, refused: Any, table: Any
+) -> None:
+    def points(column: str, count: float) -> laws_service_pb2.PredictRequest:
+        return laws_service_pb2.PredictRequest(
+            law="laws/besiroglu-2024", points=table(**{column: [count], "D": [1e10]})
+        )
+
+    def loss(column: str, count: float) -> float:
+        columns = {column.name: column for column in server.laws.Predict(points(column, count)).table.columns}
+        return float(columns["predicted_loss"].numbers.values[0])
+
+    assert loss("N_nonemb", 1e8) == pytest.approx(loss("N", 1e8 + 47491 * 1e8 ** (1 / 3)), rel=1e-12)
+    assert loss("N_total", 1e8) == loss("N", 1e8)
+    unknown = refused(server.laws.Predict, points("N_active", 1e8))
+    assert unknown.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert unknown.fields == ["expert_count", "expert_share"]
+
+
 def test_a_fit_over_bad_columns_is_refused_at_once(server: Any, refused: Any, run_set: str) -> None:
     unknown_form = refused(server.laws.FitLaw, Fit(run_set=run_set, form="chinchila"))
     assert (unknown_form.code, unknown_form.reason) == (grpc.StatusCode.NOT_FOUND, "UNKNOWN_NAME")
