@@ -67,6 +67,7 @@ def _hardware(place: str, prefix: str = "", use: str = "") -> tuple[Field, ...]:
             f"{place}.price_usd_per_hour",
             f"your own price{use}, as accelerator=USD (repeat)",
         ),
+        Field(f"{prefix}grid_zone", f"{place}.grid_zone", f"country or cloud region of the electricity{use}"),
         Field(f"{prefix}max_accelerators", f"{place}.max_accelerator_count", f"at most this many{use}"),
     )
 

@@ -5,6 +5,7 @@ from planner.allocation.explain import explain
 from planner.allocation.front import compute_front
 from planner.allocation.lawvariables import LawVariable
 from planner.allocation.lifecycle import plan_lifecycle
+from planner.allocation.nyquist import NyquistScenario, nyquist_scenario
 from planner.allocation.plan import Decision, Estimate, Front, Kind, Outcome, Plan
 from planner.allocation.problem import (
     DeploymentProblem,
@@ -26,12 +27,14 @@ __all__ = [
     "Kind",
     "LawVariable",
     "LifecycleProblem",
+    "NyquistScenario",
     "Outcome",
     "Plan",
     "TrainingProblem",
     "Workload",
     "compute_front",
     "explain",
+    "nyquist_scenario",
     "plan_deployment",
     "plan_lifecycle",
     "plan_training",

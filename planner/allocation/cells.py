@@ -20,6 +20,7 @@ from planner.allocation.assumptions import assumed
 from planner.allocation.problem import HardwareChoice
 from planner.errors import InvalidInput, PlanningError, UnsupportedCombination, Violation
 from planner.hardware import Price, ServingCell, accelerator, accelerator_names, precision, price, serving_cell
+from planner.hardware.carbon import embodied
 from planner.hardware.training import TrainingCell, training_cell
 
 Array = NDArray[np.float64]
@@ -37,6 +38,7 @@ class TrainingLayout:
     cell: TrainingCell
     memory_bytes: float
     tdp_watts: float
+    embodied_grams_per_hour: float
 
     @property
     def model_parallel(self) -> int:
@@ -45,10 +47,11 @@ class TrainingLayout:
 
 @dataclass(frozen=True)
 class ServingLayout:
-    """One way to serve: the cell's constants and its price."""
+    """One way to serve: the cell's constants, its price, and what making an accelerator emitted, by hour of use."""
 
     cell: ServingCell
     price: Price
+    embodied_grams_per_hour: float
 
     @property
     def accelerators(self) -> int:
@@ -94,6 +97,7 @@ def _training_layouts(
                     cells[tensor, pipeline],
                     chip.memory_bytes,
                     chip.tdp_watts,
+                    embodied(chip).grams_per_hour,
                 )
                 for tensor in assumed("training", "tensor_parallel")
                 for pipeline in assumed("training", "pipeline_parallel")
@@ -119,7 +123,7 @@ def _serving_layouts(
                     continue
                 for expert in {1, tensor} if is_moe else {1}:
                     cell = serving_cell(chip.name, name, tensor_parallel=tensor, expert_parallel=expert)
-                    layouts.append(ServingLayout(cell, offer))
+                    layouts.append(ServingLayout(cell, offer, embodied(chip).grams_per_hour))
     return tuple(sorted(layouts, key=lambda y: y.accelerators))
 
 

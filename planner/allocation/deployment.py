@@ -30,12 +30,13 @@ from planner.allocation.plan import (
     SearchEffort,
 )
 from planner.allocation.problem import DeploymentProblem
-from planner.allocation.provenance import hardware_revision, price_provenance, versions
+from planner.allocation.provenance import electricity_provenance, hardware_revision, price_provenance, versions
 from planner.allocation.uncertainty import cost_estimates
 from planner.errors import InvalidInput, Violation
 from planner.hardware import ModelShape, ServingCell, hypothetical_shape, model_shape
+from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.cells import stack
-from planner.hardware.energy import board_watts
+from planner.hardware.energy import board_watts, site_factor
 from planner.hardware.memory import serving_memory_fraction
 from planner.hardware.queueing import percentile_factor, replicas_needed, utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds
@@ -43,6 +44,7 @@ from planner.laws import Caution
 
 Array = NDArray[np.float64]
 HOUR = 3600.0
+KILOGRAMS = 1e-3  # per gram
 STEP = 1.1  # a limit is moved by this factor to see what it is worth
 DEFAULT_OBJECTIVE = "usd_per_million_tokens"
 
@@ -69,6 +71,7 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
     limits = _limits(problem)
     provenance = {**versions(), "hardware_revision": hardware_revision()}
     provenance |= {"model": shape.name, "model.source": shape.source}
+    provenance |= electricity_provenance("serving", grid(problem.hardware.grid_zone))
     warnings = shape_cautions(problem, shape)
     effort = SearchEffort(options.fits.size, 0, 0.0)
     allowed = options.fits & _within(options, limits)
@@ -158,6 +161,10 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     in_flight = np.minimum(load.requests_per_second * request_seconds / replicas, batches)
     lengths = (np.maximum(in_flight, 1.0), inputs, outputs)
     watts = board_watts(shape, cell, *lengths, tokens_per_second / replicas) * chips
+    intensity, embodied = grid(problem.hardware.grid_zone), np.array([[y.embodied_grams_per_hour] for y in layouts])
+    joules = watts / tokens_per_second
+    hours = chips / (tokens_per_second * HOUR)
+    grams = carbon_grams(joules * site_factor(), hours, intensity.grams_co2e_per_kwh, embodied)
     memory = serving_memory_fraction(shape, cell, batches, inputs + outputs)
     largest = problem.hardware.max_accelerator_count or assumed("serving", "max_accelerator_count")
     metrics: dict[str, Any] = {
@@ -165,7 +172,8 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
         "ttft_seconds": ttft * percentile_factor("ttft", load.latency_percentile),
         "usd_per_million_tokens": per_hour / (tokens_per_second * HOUR) * 1e6,
         "serving_usd_per_hour": per_hour,
-        "joules_per_token": watts / tokens_per_second,
+        "joules_per_token": joules,
+        "kgco2e_per_million_tokens": grams * KILOGRAMS * 1e6,
         "power_watts": watts,
         "memory_bytes": memory * cell.memory_bytes,
         "accelerator_count": chips,

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from planner.allocation.diagnosis import (
+    DATA,
+    DEFICIENCY,
+    FLOOR,
+    MODEL,
+    NYQUIST,
+    PER_CENT_SPENT,
+    TERMS,
+    WORTH,
+    WORTH_USD,
+)
 from planner.allocation.plan import Kind, Outcome, Plan
+
+BALANCED = 1.05  # gains that differ by less are called equal
 
 _UNITS = {
     "training_flops": "FLOP",
@@ -21,7 +34,7 @@ _UNITS = {
 
 
 def explain(plan: Plan) -> str:
-    """Five to ten sentences, one a line."""
+    """Some sentences, one a line."""
     if plan.outcome is Outcome.INFEASIBLE:
         lines = ["No plan meets the limits."] + [c.message[0].upper() + c.message[1:] + "." for c in plan.conflicts]
         if plan.relaxation:
@@ -38,15 +51,53 @@ def explain(plan: Plan) -> str:
     for b in plan.binding:
         effect = abs(b.elasticity)
         lines.append(f"{b.metric} binds: 1 % more of it lowers {plan.objective} by {effect:.3g} %.")
-    if plan.diagnosis:
-        fixable = {k: v for k, v in plan.diagnosis.items() if k != "floor"}
-        worst = max(fixable, key=lambda k: fixable[k])
-        floor = plan.diagnosis["floor"]
-        lines.append(f"Of the loss, {floor:.3g} is the floor; the {worst} term is the larger of the rest.")
+    lines += _sources(plan)
     if plan.alternatives:
         lines.append(f"The runner-up lost: {plan.alternatives[0].why_not}.")
     lines += [f"Take care ({w.code}): {w.sentence}." for w in plan.warnings]
     return "\n".join(lines)
+
+
+def _sources(plan: Plan) -> list[str]:
+    """Where the loss comes from, what to fix first, what unique tokens are worth, and what is hypothetical."""
+    found, lines = plan.diagnosis, []
+    if set(TERMS) <= found.keys():
+        lines.append(
+            f"Of the loss, {found[FLOOR]:.4g} is the floor, {found[MODEL]:.3g} the model term and {found[DATA]:.3g} the "
+            "data term."
+        )
+    gains = {k.removeprefix(PER_CENT_SPENT): -v for k, v in found.items() if k.startswith(PER_CENT_SPENT)}
+    if len(gains) > 1:
+        first = max(gains, key=lambda name: gains[name])
+        least = min(gains.values())
+        if gains[first] > BALANCED * least:
+            lines.append(
+                f"Fix first: 1 % more training cost lowers the loss by {gains[first]:.2g} if it buys {_words(first)} "
+                f"alone, by {least:.2g} otherwise."
+            )
+        else:
+            names = " and ".join(_words(name) for name in gains)
+            lines.append(f"{names[0].upper()}{names[1:]} are in balance: what one gains per cost, the other gains.")
+    for name, worth in ((k.removeprefix(WORTH), v) for k, v in found.items() if k.startswith(WORTH)):
+        dollars = found.get(f"{WORTH_USD}{name}")
+        price = "" if dollars is None else f" ({dollars:,.0f} USD)"
+        lines.append(f"1 % more {_words(name)} is worth {worth:.2g} % more training cost{price}.")
+    if DEFICIENCY in found:
+        lines.append(
+            f"The best tenth of the runs behind the law lie {found[DEFICIENCY]:.2g} below it: what better training may "
+            "still gain, at most."
+        )
+    if NYQUIST in found:
+        lines.append(
+            f"Hypothetical (Rosenfeld's Nyquist conjecture): were these tokens all that the data hold, the loss would be "
+            f"{found[NYQUIST]:.4g}."
+        )
+    return lines
+
+
+def _words(name: str) -> str:
+    """`unique_token_count` as "unique tokens"."""
+    return name.removesuffix("_count").replace("_", " ") + ("s" if name.endswith("_count") else "")
 
 
 def _what(plan: Plan) -> str:

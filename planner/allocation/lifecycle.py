@@ -95,5 +95,5 @@ def lifecycle_model(problem: LifecycleProblem, near: Near | None = None) -> Mode
         serving_layouts(serve, max(loss.expert_counts) > 1, "serving_hardware"),
     )
     largest = train.max_accelerator_count or assumed("training", "max_accelerator_count")
-    model = training_model(loss, product, max_accelerator_count=float(largest))
-    return with_serving(model, problem.workload, problem.inference_token_count)
+    model = training_model(loss, product, max_accelerator_count=float(largest), grid_zone=train.grid_zone)
+    return with_serving(model, problem.workload, problem.inference_token_count, serve.grid_zone)

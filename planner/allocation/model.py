@@ -19,8 +19,10 @@ from planner.allocation.cells import Product, spread_serving, spread_training
 from planner.allocation.lossmodel import LossModel
 from planner.allocation.problem import Workload
 from planner.allocation.program import Program, build
+from planner.allocation.provenance import electricity_provenance
 from planner.errors import InvalidInput, Violation
-from planner.hardware.energy import joules_per_output_token, training_power_watts
+from planner.hardware.carbon import carbon_grams, grid
+from planner.hardware.energy import joules_per_output_token, site_factor, training_power_watts
 from planner.hardware.memory import serving_memory_fraction, training_memory_fraction
 from planner.hardware.queueing import percentile_factor, utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds, usd_per_million_output_tokens
@@ -29,6 +31,7 @@ from planner.hardware.training import pipeline_bubble, training_seconds
 from planner.posynomial import Posynomial, constant, variable
 
 HOUR = 3600.0
+KILOGRAMS = 1e-3  # per gram
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Model:
     variables: Mapping[str, tuple[float, float]]
     metrics: Mapping[str, Posynomial]
     structure: Mapping[str, Posynomial] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def program(self, objective: str, limits: Mapping[str, float], slack: float = 0.0) -> Program:
         """Minimise a metric under upper limits on others, which may be exceeded by the share `slack`."""
@@ -79,7 +83,7 @@ class Model:
         return found
 
 
-def training_model(loss: LossModel, product: Product, *, max_accelerator_count: float) -> Model:
+def training_model(loss: LossModel, product: Product, *, max_accelerator_count: float, grid_zone: str = "") -> Model:
     """Training alone; without training layouts in `product`, in FLOPs alone.
 
     Raises InvalidInput where hardware is asked for and the law does not say how large the model is or what it sees.
@@ -125,11 +129,14 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
     )
     watts = training_power_watts(product.over_training(lambda y: y.tdp_watts))
     price = product.over_training(lambda y: y.price.price_usd_per_hour)
+    embodied = product.over_training(lambda y: y.embodied_grams_per_hour)
+    hours, joules, electricity = g * t * (1.0 / HOUR), g * t * watts, grid(grid_zone)
     metrics |= {
         "training_hours": t * (1.0 / HOUR),
-        "accelerator_hours": g * t * (1.0 / HOUR),
-        "training_usd": g * t * price * (1.0 / HOUR),
-        "training_energy_joules": g * t * watts,
+        "accelerator_hours": hours,
+        "training_usd": hours * price,
+        "training_energy_joules": joules,
+        "training_kgco2e": carbon_grams(joules, hours, electricity.grams_co2e_per_kwh, embodied) * KILOGRAMS,
     }
     structure = {
         **model.structure,
@@ -139,7 +146,8 @@ def training_model(loss: LossModel, product: Product, *, max_accelerator_count: 
         "batch_split": replicas / batch,
     }
     variables = {**model.variables, "accelerator_count": (1.0, max_accelerator_count), "training_seconds": (1.0, 1e12)}
-    return replace(model, variables=variables, metrics=metrics, structure=structure)
+    sources = electricity_provenance("training", electricity)
+    return replace(model, variables=variables, metrics=metrics, structure=structure, sources=sources)
 
 
 def law_symbols(loss: LossModel, product: Product) -> dict[str, Any]:
@@ -164,7 +172,7 @@ def with_serving_flops(model: Model, inference_token_count: float) -> Model:
     return replace(model, metrics={**model.metrics, "lifetime_flops": lifetime})
 
 
-def with_serving(model: Model, workload: Workload, inference_token_count: float) -> Model:
+def with_serving(model: Model, workload: Workload, inference_token_count: float, grid_zone: str = "") -> Model:
     """Add serving on the cells' serving layouts, for a model shape that follows from N.
 
     Latencies are at the workload's percentile with the replica full; money and energy at the planned utilisation.
@@ -185,6 +193,12 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float)
     joules = joules_per_output_token(*args, experts)
     serving_usd = per_million * (served_outputs / 1e6)
     serving_joules = joules * served_outputs
+    # Hours of accelerators follow from the money; what the site draws from what the boards draw.
+    hours = per_million * (1e-6 / price)
+    site_joules, electricity = joules * site_factor(), grid(grid_zone)
+    embodied = product.over_serving(lambda y: y.embodied_grams_per_hour)
+    each_kg = carbon_grams(site_joules, hours, electricity.grams_co2e_per_kwh, embodied) * KILOGRAMS
+    serving_kg = each_kg * served_outputs
     per_hour = per_million * (workload.requests_per_second * outputs * HOUR / 1e6)
     metrics = {
         **with_serving_flops(model, inference_token_count).metrics,
@@ -195,6 +209,9 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float)
         "serving_usd_per_hour": per_hour,
         "serving_usd": serving_usd,
         "serving_energy_joules": serving_joules,
+        "kgco2e_per_million_tokens": each_kg * 1e6,
+        "serving_kgco2e": serving_kg,
+        "lifetime_kgco2e": model.metrics["training_kgco2e"] + serving_kg,
         "lifetime_usd": model.metrics["training_usd"] + serving_usd,
         "lifetime_energy_joules": model.metrics["training_energy_joules"] + serving_joules,
     }
@@ -203,6 +220,7 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float)
         model,
         metrics=metrics,
         structure={**model.structure, "serving_memory": memory},
+        sources={**model.sources, **electricity_provenance("serving", electricity)},
         variables={**model.variables, "batch_size": (1.0, float(assumed("serving", "largest_batch")))},
     )
 

@@ -34,6 +34,7 @@ TRAINING_METRICS: Mapping[str, Range] = {
     "training_hours": HOURS,
     "accelerator_hours": Range(1e-3, 1e12, "accelerator-hours"),
     "training_energy_joules": Range(1.0, 1e18, "joules"),
+    "training_kgco2e": Range(1e-6, 1e12, "kg CO2e"),
     "parameter_count": PARAMETERS,
     "token_count": TOKENS,
 }
@@ -42,6 +43,7 @@ SERVING_METRICS: Mapping[str, Range] = {
     "ttft_seconds": SECONDS,
     "usd_per_million_tokens": Range(1e-6, 1e6, "USD per million output tokens"),
     "joules_per_token": Range(1e-6, 1e6, "joules per output token"),
+    "kgco2e_per_million_tokens": Range(1e-9, 1e6, "kg CO2e per million output tokens"),
     "serving_usd_per_hour": Range(1e-4, 1e9, "USD per hour"),
 }
 LIFECYCLE_METRICS: Mapping[str, Range] = {
@@ -52,18 +54,24 @@ LIFECYCLE_METRICS: Mapping[str, Range] = {
     "lifetime_usd": USD,
     "serving_energy_joules": Range(1.0, 1e18, "joules"),
     "lifetime_energy_joules": Range(1.0, 1e18, "joules"),
+    "serving_kgco2e": Range(1e-6, 1e12, "kg CO2e"),
+    "lifetime_kgco2e": Range(1e-6, 1e12, "kg CO2e"),
 }
 
 
 @dataclass(frozen=True)
 class HardwareChoice:
-    """What may be used, and at what price; empty means everything that fits and has a price."""
+    """What may be used, at what price and on whose electricity; empty means everything that fits and has a price.
+
+    `grid_zone` is a country or a cloud region; the world's mean if empty.
+    """
 
     accelerators: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     max_accelerator_count: int | None = None
     price_term: str = "on-demand"
     price_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
+    grid_zone: str = ""
 
     def violations(self, prefix: str) -> tuple[Violation, ...]:
         found = [

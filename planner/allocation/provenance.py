@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
 from planner.hardware import Price
+from planner.hardware.carbon import Grid
 from planner.laws import Law
 
 
@@ -37,6 +38,12 @@ def law_provenance(law: Law) -> dict[str, str]:
     """Where the law comes from."""
     origin = law.citation if law.provenance.kind == "published" else f"fitted on data {law.provenance.data_sha256[:16]}"
     return {"law": law.name, "law.form": law.form.form_name, "law.grade": law.grade, "law.origin": origin}
+
+
+def electricity_provenance(use: str, electricity: Grid) -> dict[str, str]:
+    """Whose electricity a use draws, with its intensity and source."""
+    intensity = f"{electricity.grams_co2e_per_kwh:g} g CO2e/kWh"
+    return {f"electricity.{use}": f"{electricity.zone}, {intensity} ({electricity.source})"}
 
 
 def price_provenance(*prices: Price) -> dict[str, str]:

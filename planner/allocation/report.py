@@ -13,6 +13,7 @@ from planner.allocation.assumptions import assumed
 from planner.allocation.cells import ServingLayout, TrainingLayout
 from planner.allocation.decide import OPTIMAL_GAP, Decided, Refused
 from planner.allocation.deployment import quantised
+from planner.allocation.diagnosis import diagnosis
 from planner.allocation.infeasible import explain_refusal
 from planner.allocation.model import Model
 from planner.allocation.plan import (
@@ -48,7 +49,7 @@ def plan_of(
     """The plan that a decision (or its refusal) amounts to; `started` is `time.perf_counter()` at the question."""
     provenance = {**law_provenance(answer.model.loss.law), **versions()}
     if answer.model.product.training:
-        provenance["hardware_revision"] = hardware_revision()
+        provenance |= {"hardware_revision": hardware_revision(), **answer.model.sources}
     if isinstance(answer, Refused):
         conflicts, relaxation, extra = explain_refusal(answer, limits)
         return Plan(
@@ -82,7 +83,7 @@ def plan_of(
         binding=binding,
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(answer, s, objective) for s in answer.runners_up),
-        diagnosis=_diagnosis(answer),
+        diagnosis=diagnosis(answer),
         warnings=(*cautions, *warnings, *_at_bounds(answer), *(quantised(serving) if serving else ())),
         provenance={**provenance, **price_provenance(*{p.price for p in (training, serving) if p})},
         search=_effort(answer.model, answer.solve_count, started),
@@ -205,17 +206,6 @@ def _label(layout: TrainingLayout | ServingLayout) -> str:
     source = layout.cell if isinstance(layout, ServingLayout) else layout
     ways = f"tensor {source.tensor_parallel:g}, pipeline {source.pipeline_parallel:g}"
     return f"{source.accelerator} {source.precision} ({ways})"
-
-
-def _diagnosis(answer: Decided) -> dict[str, float]:
-    """Shares of the predicted loss: model size, data, floor (Rosenfeld 2021 asks which to fix first)."""
-    loss = answer.model.loss
-    variant, _, _ = answer.model.product.parts(answer.cell)
-    at = loss.at(answer.values, variant)
-    terms = loss.law.form.loss_terms(**at)
-    if terms is None:
-        return {}
-    return {"model": float(terms.model), "data": float(terms.data), "floor": float(terms.floor)}
 
 
 def _at_bounds(answer: Decided) -> tuple[Caution, ...]:

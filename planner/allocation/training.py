@@ -22,7 +22,7 @@ from planner.laws import Caution, OptimisationClass
 
 TIMED = ("training_flops", "accelerator_hours", "training_hours")
 LATENCIES = ("tpot_seconds", "ttft_seconds")
-HARDWARE_METRICS = ("training_usd", "training_hours", "accelerator_hours", "training_energy_joules")
+HARDWARE_METRICS = ("training_usd", "training_hours", "accelerator_hours", "training_energy_joules", "training_kgco2e")
 
 
 def plan_training(problem: TrainingProblem) -> Plan:
@@ -58,7 +58,9 @@ def plan_training(problem: TrainingProblem) -> Plan:
     def answer_for(choices: Mapping[str, LawVariable]) -> Decided | Refused:
         def make(near: Near | None) -> Model:
             loss = loss_model(problem.law, choices, near)
-            model = training_model(loss, Product(loss.expert_counts, layouts), max_accelerator_count=largest)
+            zone = problem.hardware.grid_zone if problem.hardware else ""
+            product = Product(loss.expert_counts, layouts)
+            model = training_model(loss, product, max_accelerator_count=largest, grid_zone=zone)
             check_bounded(model, objective, asked)
             return model
 

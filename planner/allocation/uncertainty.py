@@ -35,6 +35,7 @@ _COSTS: Mapping[str, tuple[str, int]] = {
     "accelerator_hours": ("accelerator_hours", 1),
     "training_usd": ("accelerator_hours", 1),
     "training_energy_joules": ("accelerator_hours", 1),
+    "training_kgco2e": ("accelerator_hours", 1),
     "tpot_seconds": ("tpot_seconds", 1),
     "ttft_seconds": ("ttft_seconds", 1),
     "usd_per_million_tokens": ("output_tokens_per_second", -1),
@@ -43,11 +44,14 @@ _COSTS: Mapping[str, tuple[str, int]] = {
     "output_tokens_per_second": ("output_tokens_per_second", 1),
     "joules_per_token": ("joules_per_token", 1),
     "serving_energy_joules": ("joules_per_token", 1),
+    "kgco2e_per_million_tokens": ("joules_per_token", 1),
+    "serving_kgco2e": ("joules_per_token", 1),
     "power_watts": ("power_watts", 1),
 }
 _SUMS: Mapping[str, tuple[str, str]] = {
     "lifetime_usd": ("training_usd", "serving_usd"),
     "lifetime_energy_joules": ("training_energy_joules", "serving_energy_joules"),
+    "lifetime_kgco2e": ("training_kgco2e", "serving_kgco2e"),
 }
 
 

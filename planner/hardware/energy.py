@@ -125,6 +125,12 @@ def training_power_watts(tdp_watts: Any, *, node_overhead: float | None = None, 
     return tdp_watts * c["training_tdp_share"] * node * site
 
 
+def site_factor() -> float:
+    """Site energy over board energy: what the nodes round the boards draw, times PUE (`calibration.toml`)."""
+    c = calibration("energy")
+    return float(c["node_overhead"] * c["pue"])
+
+
 def training_energy_joules(accelerator_hours: Any, tdp_watts: Any, **overheads: Any) -> Any:
     """Site energy of a run: accelerator-hours x 3600 x power. `overheads` as in `training_power_watts`."""
     return accelerator_hours * 3600.0 * training_power_watts(tdp_watts, **overheads)

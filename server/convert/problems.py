@@ -148,8 +148,7 @@ def _hardware(choice: wire.HardwareChoice, field: str = "hardware") -> HardwareC
     for name in ("accelerators", "precisions", "price_usd_per_hour"):
         _bounded(f"{field}.{name}", getattr(choice, name))
     given: dict[str, Any] = _optional(choice, "max_accelerator_count")
-    if choice.price_term:
-        given["price_term"] = choice.price_term
+    given |= {name: getattr(choice, name) for name in ("price_term", "grid_zone") if getattr(choice, name)}
     return HardwareChoice(
         accelerators=tuple(choice.accelerators),
         precisions=tuple(choice.precisions),
