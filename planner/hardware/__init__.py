@@ -13,9 +13,10 @@ from planner.hardware.estimate import estimate_energy, estimate_serving
 from planner.hardware.intervals import interval_factors
 from planner.hardware.own import accelerator_from_spec, model_shape_from_config
 from planner.hardware.precisions import Precision, precision
-from planner.hardware.prices import Price, price, prices
+from planner.hardware.price_books import price_book
+from planner.hardware.prices import Price, PriceBook, price, prices
 from planner.hardware.recalibrate import SHRINKAGE, recalibrate, require_usable
-from planner.hardware.recalibration import Recalibration
+from planner.hardware.recalibration import Recalibration, architecture
 from planner.hardware.shapes import ModelShape, hypothetical_shape, model_shape, model_shape_names
 from planner.hardware.training_estimate import estimate_training
 
@@ -27,11 +28,13 @@ __all__ = [
     "ModelShape",
     "Precision",
     "Price",
+    "PriceBook",
     "Recalibration",
     "ServingCell",
     "accelerator",
     "accelerator_from_spec",
     "accelerator_names",
+    "architecture",
     "estimate_energy",
     "estimate_serving",
     "estimate_training",
@@ -44,6 +47,7 @@ __all__ = [
     "model_shape_names",
     "precision",
     "price",
+    "price_book",
     "prices",
     "recalibrate",
     "require_usable",

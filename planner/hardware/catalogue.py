@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.errors import UnknownName, Violation, require
+from planner.errors import InvalidInput, UnknownName, Violation, require
 from planner.hardware import accelerators as shipped_accelerators
 from planner.hardware import shapes as shipped_shapes
 from planner.hardware.accelerators import Accelerator
-from planner.hardware.prices import PriceBook
+from planner.hardware.prices import Price, PriceBook, shipped_prices
+from planner.hardware.prices import price as shipped_price
 from planner.hardware.recalibration import Recalibration
+from planner.hardware.serving import ServingConstants, serving_constants
 from planner.hardware.shapes import ModelShape
 from planner.hardware.tables import key
 
@@ -67,6 +69,33 @@ class Catalogue:
         except UnknownName:
             known = [n.rsplit("/", 1)[-1] for n in self.model_shape_names()]
             raise UnknownName("model", name, known) from None
+
+    def price(self, chip: Accelerator, term: str, price_usd_per_hour: float | None = None) -> Price:
+        """The price to plan with, as `prices.price`; of an own accelerator one in the book, or the one given.
+
+        Raises:
+            InvalidInput: unknown term, a price that is not positive, or no offer: the caller must give a price.
+        """
+        book, name = self.prices or shipped_prices(), chip.name
+        if not is_accelerator(name):
+            listed = {key(p.accelerator): p.accelerator for p in book.offers}
+            if key(name) not in listed and price_usd_per_hour is None:
+                allowed = f"needed: {name} is your own, and the price book has no offer of it"
+                raise InvalidInput(Violation("price_usd_per_hour", "unset", allowed))
+            name = listed.get(key(name), name)
+            if name not in listed.values():
+                book = PriceBook((*book.offers, Price(name, 1.0, term, "", "", "", "")))
+        return shipped_price(name, term, price_usd_per_hour=price_usd_per_hour, book=book)
+
+    @property
+    def serving_constants(self) -> ServingConstants:
+        """Of the caller's own stack, or the shipped ones."""
+        return self.calibration.constants if self.calibration else serving_constants()
+
+    @property
+    def engine(self) -> str:
+        """The engine that the caller's own stack was measured on; empty for the mean engine."""
+        return self.calibration.engine if self.calibration else ""
 
     def model_shape_names(self) -> tuple[str, ...]:
         """All names: shipped ones in the order of the table, then own ones."""

@@ -109,7 +109,7 @@ def _served(columns: Columns, catalogue: Catalogue) -> tuple[ServingPoints, Serv
     points, own = serving_points(columns, catalogue), catalogue.calibration
     if own is None:
         return points, serving_times(points)
-    points = replace(points, cell=own.cell(points.cell, points.shape, points.framework))
+    points = replace(points, cell=own.cells(points.cell, points.shape, points.framework))
     return points, serving_times(points, own.constants)
 
 

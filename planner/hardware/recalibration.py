@@ -31,7 +31,8 @@ class Recalibration:
     an architecture by the first name that the catalogue has for it; its keys are all that was measured). `engine`: on
     which most rows were measured. `intervals` hold for rows whose accelerator and model were measured. `refused`: why
     other rows of the table could not be used. Errors are medians of |predicted / measured - 1|: before, under the
-    shipped constants; after, on rows left out of the fit (NaN without a measurement of that kind).
+    shipped constants; after, on rows left out of the fit (NaN without a measurement of that kind). `name`: what a store
+    keeps it under.
     """
 
     constants: ServingConstants
@@ -47,17 +48,25 @@ class Recalibration:
     tpot_error_after: float
     ttft_error_before: float
     ttft_error_after: float
+    name: str = ""
 
     def measured(self, accelerators: Sequence[str], shape: ModelShape) -> Any:
         """Row by row: was this accelerator measured with this architecture?"""
         return np.array([group in self.group_levels for group in groups(accelerators, shape)], dtype=bool)
 
-    def cell(self, cell: ServingCell, shape: ModelShape, engine_names: Sequence[str]) -> ServingCell:
+    def step_level(self, engine: str, group: str) -> float:
+        """What steps are multiplied by, for one engine with a format and one group (blank: neither was measured)."""
+        return self.tpot_level * self.engine_levels.get(engine, 1.0) * self.group_levels.get(group, 1.0)
+
+    def cells(self, cell: ServingCell, shape: ModelShape, engine_names: Sequence[str]) -> ServingCell:
         """The cells (arrays over configurations) with the levels that hold for them."""
-        own = [self.engine_levels.get(name, 1.0) for name in engines(engine_names, cell.precision)]
-        group = [self.group_levels.get(name, 1.0) for name in groups(cell.accelerator, shape)]
-        steps = self.tpot_level * np.array(own) * np.array(group)
-        return levelled(cell, steps, self.ttft_level)
+        names = zip(engines(engine_names, cell.precision), groups(cell.accelerator, shape))
+        return levelled(cell, np.array([self.step_level(*pair) for pair in names]), self.ttft_level)
+
+    def cell(self, cell: ServingCell, architecture: str) -> ServingCell:
+        """One cell on the calibration's own engine, serving an architecture (blank: one that does not exist yet)."""
+        level = self.step_level(engine_with(self.engine, cell.precision), group_of(cell.accelerator, architecture))
+        return levelled(cell, level, self.ttft_level)
 
 
 def levelled(cell: ServingCell, step_factor: Any, first_token_factor: Any) -> ServingCell:
@@ -72,31 +81,42 @@ def levelled(cell: ServingCell, step_factor: Any, first_token_factor: Any) -> Se
     )
 
 
-def engines(names: Sequence[str], precisions: Sequence[str]) -> list[str]:
+def engine_with(name: str, precision: str) -> str:
     """What `engine_levels` calls an engine with a weight format."""
-    return [f"{name} {precision}".strip() for name, precision in zip(names, precisions)]
+    return f"{name} {precision}".strip()
+
+
+def group_of(accelerator: str, architecture: str) -> str:
+    """What `group_levels` calls an accelerator with an architecture."""
+    return f"{accelerator} {architecture}"
+
+
+def engines(names: Sequence[str], precisions: Sequence[str]) -> list[str]:
+    """`engine_with` over rows."""
+    return [engine_with(*pair) for pair in zip(names, precisions)]
 
 
 def groups(accelerators: Sequence[str], shape: ModelShape) -> list[str]:
-    """What `group_levels` calls an accelerator with a model (`shape`: arrays over configurations)."""
+    """`group_of` over rows (`shape`: arrays over them)."""
     _, first, kind = np.unique(np.asarray(shape.name, dtype=str), return_index=True, return_inverse=True)
-    known = _architectures()
-    labels = [known.get(_architecture(shape, i), str(shape.name[i])) for i in first]
-    return [f"{chip} {labels[k]}" for chip, k in zip(accelerators, kind)]
+    labels = [architecture(replace(shape, **{n: v[i] for n, v in vars(shape).items()})) for i in first]
+    return [group_of(chip, labels[k]) for chip, k in zip(accelerators, kind)]
 
 
-def _architecture(shape: ModelShape, row: int) -> tuple[float, ...]:
-    fields = (shape.layers, shape.hidden, shape.expert_count, shape.kv_bytes_per_token_16bit)
-    return tuple(float(value[row]) for value in fields)
+def architecture(shape: ModelShape) -> str:
+    """The first name in the catalogue of a model with the same layers, width, experts and cache; else its own."""
+    return _architectures().get(_sizes(shape), str(shape.name))
+
+
+def _sizes(shape: ModelShape) -> tuple[float, ...]:
+    return tuple(map(float, (shape.layers, shape.hidden, shape.expert_count, shape.kv_bytes_per_token_16bit)))
 
 
 @cache
 def _architectures() -> dict[tuple[float, ...], str]:
-    """The first name of each architecture of the catalogue."""
     known: dict[tuple[float, ...], str] = {}
     for name in model_shape_names():
-        s = model_shape(name)
-        known.setdefault((s.layers, s.hidden, s.expert_count, s.kv_bytes_per_token_16bit), name)
+        known.setdefault(_sizes(model_shape(name)), name)
     return known
 
 

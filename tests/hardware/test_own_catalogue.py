@@ -17,6 +17,8 @@ from planner.hardware import (
     estimate_serving,
     estimate_training,
     model_shape_from_config,
+    price,
+    price_book,
 )
 
 H100: dict[str, Any] = {  # the facts of a shipped accelerator under another name
@@ -78,6 +80,20 @@ def test_own_names_shadow_nothing() -> None:
         Catalogue((accelerator_from_spec(H100), accelerator_from_spec({**H100, "name": "My Chip"})))
     with pytest.raises(InvalidInput, match="Llama"):
         Catalogue((), (model_shape_from_config(LLAMA_8B, "Llama-3.1-8B"),))
+
+
+def test_an_own_accelerator_costs_what_the_caller_or_the_book_says() -> None:
+    mine, h100 = MINE.accelerator("my-chip"), MINE.accelerator("H100")
+    assert MINE.price(h100, "on-demand") == price("H100")
+    with pytest.raises(InvalidInput, match="my-chip"):
+        MINE.price(mine, "on-demand")
+    assert MINE.price(mine, "on-demand", 1.5).price_usd_per_hour == 1.5
+    offers = "accelerator,price_usd_per_hour,term,source,date\nMy-Chip,2.5,owned,finance,2026-10-01"
+    book = Catalogue(MINE.accelerators, prices=price_book(offers, "csv"))
+    assert book.price(mine, "owned").price_usd_per_hour == 2.5
+    assert book.price(h100, "on-demand") == price("H100"), "the shipped offers are underneath"
+    with pytest.raises(InvalidInput, match="owned"):
+        book.price(mine, "spot")
 
 
 def test_a_catalogue_travels_between_processes_and_keys_a_cache() -> None:
