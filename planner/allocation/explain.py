@@ -63,8 +63,8 @@ def _sources(plan: Plan) -> list[str]:
     found, lines = plan.diagnosis, []
     if set(TERMS) <= found.keys():
         lines.append(
-            f"Of the loss, {found[FLOOR]:.4g} is the floor, {found[MODEL]:.3g} the model term and {found[DATA]:.3g} the "
-            "data term."
+            f"Of the loss, {found[FLOOR]:.4g} is the floor, {found[MODEL]:.3g} the model term and {found[DATA]:.3g} "
+            "the data term."
         )
     gains = {k.removeprefix(PER_CENT_SPENT): -v for k, v in found.items() if k.startswith(PER_CENT_SPENT)}
     if len(gains) > 1:
@@ -89,8 +89,8 @@ def _sources(plan: Plan) -> list[str]:
         )
     if NYQUIST in found:
         lines.append(
-            f"Hypothetical (Rosenfeld's Nyquist conjecture): were these tokens all that the data hold, the loss would be "
-            f"{found[NYQUIST]:.4g}."
+            "Hypothetical (Rosenfeld's Nyquist conjecture): were these tokens all that the data hold, the loss would "
+            f"be {found[NYQUIST]:.4g}."
         )
     return lines
 

@@ -16,8 +16,8 @@ def record_plan(metrics: Metrics, plan: plan_pb2.Plan) -> None:
     _record_search(metrics, kind, outcome, plan.search)
     _record_certificate(metrics, kind, plan)
     _record_conflicts(metrics, plan)
-    if "extrapolation_ratio" in plan.diagnosis:
-        metrics.extrapolation.labels("plan").observe(plan.diagnosis["extrapolation_ratio"])
+    if "extrapolation_ratio" in plan.metrics:
+        metrics.extrapolation.labels("plan").observe(plan.metrics["extrapolation_ratio"].value)
 
 
 def record_front(metrics: Metrics, front: plan_pb2.Front) -> None:
