@@ -2,9 +2,10 @@
 
 Every task of `runs_tasks` is fitted to its cheaper part, twice, and predicts its dearer part. What a law knows then,
 its draws, its scatter, the drift that splits of its own runs show and how fast its loss falls, is combined by several
-rules, some of which have constants. Constants are chosen by a score of scale: mean log half-width plus ln 5 times error over
-half-width, the logarithm of Laplace's likelihood, which no unit of the loss enters. A rule is judged on each table with
-constants chosen on the other tables; tables count alike. `--write` puts the constants of all tables into the toml.
+rules, some of which have constants. Constants are chosen by a score of scale: mean log half-width plus ln 5 times
+error over half-width, the logarithm of Laplace's likelihood, which no unit of the loss enters. A rule is judged on
+each table with constants chosen on the other tables; tables count alike. `--write` puts the constants of all tables
+into the toml.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from planner.laws import form_class
 Array = NDArray[np.float64]
 Constants = tuple[float, float]  # usual share, weight of what was measured
 LEVEL, PENALTY = 0.8, float(np.log(5.0))  # Laplace: 80 % lie within ln 5 scales
-SHARES = tuple(float(x) for x in np.round(np.arange(0.1, 0.81, 0.05), 2))
+SHARES = tuple(float(x) for x in np.round(np.arange(0.1, 1.21, 0.05), 2))
 WEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7)
 SLACK = 0.01  # of coverage
 TOML = Path(__file__).resolve().parents[1] / "planner" / "fitting" / "drift.toml"
