@@ -88,7 +88,7 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
             search=replace(effort, planning_seconds=time.perf_counter() - started),
         )
     best = _best_batches(options, objective, allowed)
-    first, others = best[0], best[1 : 1 + problem.alternative_count]
+    first, others = best[0], _others(options, best)[: problem.alternative_count]
     metrics = _at(options, first)
     value = metrics[objective]
     binding = _binding(options, objective, limits, value)
@@ -201,6 +201,20 @@ def _best_batches(options: Options, objective: str, allowed: NDArray[np.bool_]) 
         row, column = divmod(int(index), options.fits.shape[1])
         best.setdefault(row, (row, column))
     return list(best.values())
+
+
+def _others(options: Options, best: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runners-up: first each other accelerator and format at its best, then other layouts."""
+
+    def kind(choice: tuple[int, int]) -> tuple[str, str]:
+        cell = options.layouts[choice[0]].cell
+        return str(cell.accelerator), str(cell.precision)
+
+    leaders: dict[tuple[str, str], tuple[int, int]] = {}
+    for choice in best:
+        leaders.setdefault(kind(choice), choice)
+    others = [choice for choice in leaders.values() if choice != best[0]]
+    return others + [choice for choice in best[1:] if choice not in others]
 
 
 def _at(options: Options, where: tuple[int, int]) -> dict[str, float]:
