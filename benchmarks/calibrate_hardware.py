@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from hardware_cost_fit import training_fit
+from hardware_percentile_fit import percentile_fit
 from hardware_power_fit import power_fit, task_facts
 from hardware_residuals import REPORT, read
 from hardware_serving_fit import batch_fit, serving_fit, split_fit
@@ -29,20 +30,6 @@ from planner.hardware.columns import numbers
 from planner.hardware.shapes import model_shape, model_shape_names
 
 OUTPUT = Path(__file__).resolve().parents[1] / "planner" / "hardware" / "calibration.toml"
-
-
-def percentiles(data: Path) -> dict[str, Any]:
-    """Median over valid Poisson-load server runs of percentile over mean."""
-    table = read(data / "serving_mlperf_percentiles.csv")
-    result: dict[str, Any] = {}
-    for quantity in ("ttft", "tpot"):
-        mean = numbers(table, f"{quantity}_ms_mean")
-        names = ("p50", "p90", "p95", "p99", "p99.9")
-        ratios = {n: numbers(table, f"{quantity}_ms_{n}") / mean for n in names}
-        result[f"{quantity}_percentile_over_mean"] = {n: float(np.nanmedian(r)) for n, r in ratios.items()}
-        p99 = ratios["p99"][np.isfinite(ratios["p99"])]
-        result[f"{quantity}_p99_over_mean_p10_p90"] = np.quantile(p99, [0.1, 0.9]).tolist()
-    return result
 
 
 def links(data: Path) -> dict[str, float]:
@@ -153,21 +140,21 @@ def main() -> None:
     state: dict[str, Any] = {k: dict(v) for k, v in tables.table("calibration").items()}
     state["family"] = family()
     state["links"] = links(data)
-    state["queueing"] |= percentiles(data)
     neutral = {"time_factor": 1.0, "first_token_factor": 1.0}
     state["frameworks"] = {}
     state["batch_frameworks"] = {"llama.cpp": {**neutral, "layer_split": True}}
     state["split_pools"] = {
         "usual_decode_workers": 3.0,
-        "prefill_utilisation": 0.7,
-        **neutral,
+        "time_factor": 1.0,
         "time_factor_unknown": 1.0,
-        "first_token_factor_unknown": 1.0,
+        "first_token_seconds": 1.0,
+        "prefill_exponent": 0.5,
+        "users_exponent": 0.5,
     }
     publish(state)
     state = merge(state, serving_fit(data))
     publish(state)
-    state = merge(merge(state, split_fit(data)), batch_fit(data))
+    state = merge(merge(merge(state, split_fit(data)), batch_fit(data)), percentile_fit(data))
     publish(state)
     state |= task_facts(read(data / "energy_mlenergy.csv"))
     publish(state)

@@ -15,14 +15,14 @@ import io
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hardware_cost_fit import training_fit
+from hardware_percentile_fit import percentile_fit
 from hardware_power_fit import power_fit
-from hardware_residuals import LEFT, TAILS, Array, Columns, median_error, read
+from hardware_residuals import LEFT, Columns, coverage, median_error, read
 from hardware_serving_fit import LOOP, Loop, batch_fit, serving_fit, split_fit
 
 from planner.hardware import accelerator, estimate_serving, estimate_training
@@ -45,18 +45,6 @@ class Row:
 
 def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
-
-
-def coverage(*left: tuple[Array, list[str]]) -> float:
-    """Share of rows inside the 80 % factors of the groups that are not theirs."""
-    inside = []
-    for residual, groups in left:
-        names = np.array(groups)
-        for group in sorted(set(groups)):
-            low, high = np.quantile(-residual[names != group], TAILS)
-            own = -residual[names == group]
-            inside.append((own >= low) & (own <= high))
-    return float(np.concatenate(inside).mean())
 
 
 def residual_row(quantity: str, name: str, goal: str, *, tail: bool = False) -> Row:
@@ -117,25 +105,6 @@ def choice(loop: Loop) -> tuple[float, float]:
     return float(np.mean(regrets)), float(np.mean(broken))
 
 
-def percentile_rows(table: Columns) -> Iterator[Row]:
-    """p99 from the mean by a factor that is the median of other accelerators' (and other benchmarks') runs."""
-    for quantity in ("ttft", "tpot"):
-        p99 = numbers(table, f"{quantity}_ms_p99")
-        for base in ("mean", "p50"):
-            ratio = np.log(p99 / numbers(table, f"{quantity}_ms_{base}"))
-            left = []
-            for column in ("accelerator", "benchmark"):
-                names = np.array([v.removesuffix(".9") for v in table[column]])
-                own = np.array([np.median(ratio[names != n]) - ratio[i] for i, n in enumerate(names)])
-                left.append((own, names.tolist()))
-            yield Row(
-                f"p99 from {base} of {quantity.upper()}, MLPerf",
-                *(percent(median_error(residual)) for residual, _ in left),
-                percent(coverage(*left)),
-                "<= 25 %",
-            )
-
-
 def speedup_row(table: Columns) -> Row:
     """Training speed at the largest over that at the smallest count of one benchmark and accelerator."""
     found = numbers({"s": estimate_training(table)["predicted_tokens_per_second_per_accelerator"]}, "s")
@@ -178,6 +147,7 @@ def report(data: Path) -> list[Row]:
         serving_fit(data)
         split_fit(data)
         batch_fit(data)
+        percentile_fit(data)
         power_fit(data)
         training_fit(data)
     chosen: dict[str, Any] = {how: choice(LOOP[how]) for how in (ACCELERATOR, MODEL)}
@@ -197,7 +167,11 @@ def report(data: Path) -> list[Row]:
         residual_row("J/token, throughput given", "power_watts", "<= 10 %"),
         residual_row("training tokens/s", "tokens_per_second_per_accelerator", "<= 15 %"),
         residual_row("accelerator-hours, whole runs", "accelerator_hours", "<= 15 %, p90 <= 40 %", tail=True),
-        *percentile_rows(read(data / "serving_mlperf_percentiles.csv")),
+        *(
+            residual_row(f"p99 from {base} of {quantity}, MLPerf", f"p99 from {base} of {quantity}, MLPerf", "<= 25 %")
+            for quantity in ("TTFT", "TPOT")
+            for base in ("mean", "p50")
+        ),
         speedup_row(read(data / "training_mlperf.csv")),
         Row("speed of estimate, points/s", f"{speed:,.0f}", "-", "-", ">= 200,000"),
     ]

@@ -92,7 +92,7 @@ def training_fit(data: Path) -> dict[str, Any]:
         "whole_run_year_factor": 1.0,
     }
     runs, found = runs_fit(data, TrainingConstants(**fitted))
-    found["tokens_per_second_per_accelerator"] = interval(*left[:2])
+    found["tokens_per_second_per_accelerator"] = interval(*zip(left, (gpu, model)))
     return {"training": {**fitted, **runs}, "intervals": found}
 
 
@@ -147,10 +147,12 @@ def runs_fit(data: Path, constants: TrainingConstants) -> tuple[dict[str, float]
     beta = fit(everything)
     say("accelerator_hours", "in sample", features @ beta - ratio)
     left = np.array([features[i] @ fit(everything[everything != i]) - ratio[i] for i in everything])
-    say("accelerator_hours", "without the run itself", left, [f"{i}" for i in everything])
+    runs = [f"{i}" for i in everything]
+    say("accelerator_hours", "without the run itself", left, runs)
     found = {
         "whole_run_factor": float(np.exp(beta[0])),
         "whole_run_count_exponent": float(beta[1]),
         "whole_run_year_factor": float(np.exp(beta[2])),
     }
-    return found, {"accelerator_hours": interval(left), "training_seconds": interval(left)}
+    factors = interval((left, runs))
+    return found, {"accelerator_hours": factors, "training_seconds": factors}

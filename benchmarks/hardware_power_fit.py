@@ -202,4 +202,5 @@ def power_fit(data: Path) -> dict[str, Any]:
         say("joules_per_token", how, board, groups)
     found = dataclasses.asdict(constants(theta))
     by_hand = {k: tables.calibration("energy")[k] for k in ("training_tdp_share", "node_overhead", "pue")}
-    return {"energy": found | by_hand, "intervals": {q: interval(*v) for q, v in left.items()}}
+    groups = [names[: ends[1]] for names in (gpu, model)]
+    return {"energy": found | by_hand, "intervals": {q: interval(*zip(v, groups)) for q, v in left.items()}}

@@ -28,7 +28,7 @@ from scipy.optimize import least_squares
 from planner.hardware import serving_estimate
 from planner.hardware.accelerators import accelerator
 from planner.hardware.columns import numbers, text
-from planner.hardware.serving import ServingConstants
+from planner.hardware.serving import ServingConstants, prefill_seconds
 from planner.hardware.serving_points import ServingPoints, model_of, serving_points
 
 # name: (prior, width of the prior in log units, lower bound, upper bound)
@@ -55,8 +55,17 @@ SERVING = {
     "first_token_queue_exponent": (0.9, 0.3, 0.1, 1.3),
     "first_token_steps": (2.0, 0.7, 0.2, 20.0),
     "first_token_sequence_seconds": (1e-3, 1.0, 1e-5, 1e-2),
+    "expansion_excess": (
+        0.3,
+        0.5,
+        0.01,
+        1.0,
+    ),  # prior: largest int4 GEMMs of an A100 reach 0.60 of memory speed, 16-bit 0.79
 }
+FAR = 0.3  # log units beyond which a first token of separate pools is an outlier
 ENGINES = ("sglang", "trtllm", "vllm")
+# Engine factors of step time, first token and stalls: standard deviations, in log units, of their priors.
+ENGINE_SPREAD = {"time_factor": 0.1, "first_token_factor": 0.5, "stall_factor": 0.3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +120,10 @@ def sound_loop(c: Columns) -> list[bool]:
 
 
 def with_engine(points: ServingPoints, logs: Array) -> ServingPoints:
-    """Engine factors of step times (first three) and of the first token (last three) put into the cells."""
+    """Engine factors (one row of `logs` for each name of `ENGINE_SPREAD`) put into the cells."""
     index = np.array([ENGINES.index(f) for f in points.framework])
-    change = {"framework_factor": np.exp(logs[:3])[index], "first_token_factor": np.exp(logs[3:])[index]}
+    names = ("framework_factor", "first_token_factor", "stall_factor")
+    change = dict(zip(names, np.exp(logs.reshape(3, -1))[:, index]))
     return dataclasses.replace(points, cell=dataclasses.replace(points.cell, **change))
 
 
@@ -126,7 +136,7 @@ def serving_fit(data: Path) -> dict[str, Any]:
     gpu, model = [text(table, "system")[i] for i in rows], [architecture(text(table, "model")[i]) for i in rows]
     w_all = weights([f"{g}{m}{f}{p}" for g, m, f, p in zip(gpu, model, points.framework, points.cell.precision)], 0.25)
     prior, width, low, high = settings(SERVING)
-    n = len(prior)
+    n, spread = len(prior), np.array(list(ENGINE_SPREAD.values()))
 
     def predict(theta: Array, i: Any) -> tuple[Array, Any]:
         some = with_engine(serving_estimate.take(points, i), theta[n:])
@@ -141,15 +151,15 @@ def serving_fit(data: Path) -> dict[str, Any]:
 
         def cost(theta: Array) -> Array:
             (a, b, _), unqueued = predict(theta, i)
-            engines = theta[n:]
-            balance = np.array([engines[:3].mean(), engines[3:].mean()]) / 0.01  # the mean engine has factor 1
-            shrink = engines / np.repeat([0.1, 0.5], 3)
+            engines = theta[n:].reshape(3, -1)
+            balance = engines.mean(axis=1) / 0.01  # the mean engine has factor 1
+            shrink = (engines / spread[:, None]).ravel()
             return np.concatenate([w * a / 0.15, w * b * unqueued / 0.5, (theta[:n] - prior) / width, shrink, balance])
 
-        start, bounds = np.concatenate([prior, np.zeros(6)]), (np.r_[low, -2 * np.ones(6)], np.r_[high, 2 * np.ones(6)])
-        return np.asarray(
-            least_squares(cost, start, loss="soft_l1", bounds=bounds, x_scale=np.r_[width, 0.3 * np.ones(6)]).x
-        )
+        own = np.ones(spread.size * len(ENGINES))
+        bounds = np.r_[low, -2 * own], np.r_[high, 2 * own]
+        start, scale = np.r_[prior, 0 * own], np.r_[width, 0.3 * own]
+        return np.asarray(least_squares(cost, start, loss="soft_l1", bounds=bounds, x_scale=scale, max_nfev=60).x)
 
     everything = np.arange(len(rows))
     theta = fit(everything)
@@ -166,11 +176,10 @@ def serving_fit(data: Path) -> dict[str, Any]:
         LOOP[how] = Loop(points, tpot, ttft, [f"{a} {b}" for a, b in zip(gpu, model)], left[how])
     constants = {k: float(np.exp(t)) for k, t in zip(SERVING, theta)}
     engines: dict[str, Any] = {
-        e: {"time_factor": float(np.exp(theta[n + j])), "first_token_factor": float(np.exp(theta[n + 3 + j]))}
-        for j, e in enumerate(ENGINES)
+        e: dict(zip(ENGINE_SPREAD, np.exp(theta[n:].reshape(3, -1))[:, j].tolist())) for j, e in enumerate(ENGINES)
     }
     engines["trtllm"]["narrow_cache"] = True
-    found = {q: interval(*(v[j] for v in left.values())) for j, q in enumerate(names)}
+    found = {q: interval(*zip((v[j] for v in left.values()), (gpu, model))) for j, q in enumerate(names)}
     return {"serving": constants, "frameworks": engines, "intervals": found}
 
 
@@ -182,40 +191,72 @@ def measured_speed(points: ServingPoints, log_ttft: Array, log_tpot: Array) -> A
 
 
 def split_fit(data: Path) -> dict[str, Any]:
-    """Factors of disaggregated sets on top of the same constants (published with factors 1 before)."""
+    """Disaggregated sets on top of the same constants: a factor of step times, and the monomial of first tokens."""
     table = read(data / "serving_inferencex.csv")
     table = where(table, [mode == "disagg" for mode in table["mode"]])
     points = serving_points(table)
     ttft, tpot = (np.log(numbers(table, n)[points.rows] / 1e3) for n in ("ttft_ms", "tpot_ms"))
-    gpu, known = np.array([table["system"][i] for i in points.rows]), points.workers_known
+    known = points.workers_known
+    gpu, model = ([architecture(table[n][i]) for i in points.rows] for n in ("system", "model"))
 
-    def errors(workers: float) -> tuple[Array, Any]:
+    def estimate(workers: float) -> tuple[Array, Any]:
         some = dataclasses.replace(points, decode_workers=np.where(known, points.decode_workers, workers))
         times = serving_estimate.serving_times(some)
-        speed = np.log(times.output_tokens_per_second) - measured_speed(points, ttft, tpot)
-        return np.stack([np.log(times.tpot_seconds) - tpot, np.log(times.ttft_seconds) - ttft, speed]), times.fits
+        return np.log(times.tpot_seconds) - tpot, times.fits
 
     def spread(workers: float) -> float:
-        error, fits = errors(workers)
-        rest = error[0, ~known & fits]
+        error, fits = estimate(workers)
+        rest = error[~known & fits]
         return float(np.median(np.abs(rest - np.median(rest))))
 
     usual = min((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0), key=spread)
-    error, fits = errors(usual)
-    result: dict[str, Any] = {"usual_decode_workers": usual}
-    left = np.zeros_like(error)
-    for mask, suffix in ((known & fits, ""), (~known & fits, "_unknown")):
-        centre = np.median(error[:, mask], axis=1)
-        result[f"time_factor{suffix}"], result[f"first_token_factor{suffix}"] = np.exp(-centre[:2]).tolist()
-        for g in sorted(set(gpu)):
-            here, elsewhere = mask & (gpu == g), mask & (gpu != g)
-            left[:, here] = error[:, here] - np.median(error[:, elsewhere], axis=1)[:, None]
-    for j, quantity in enumerate(("tpot_seconds", "ttft_seconds", "output_tokens_per_second")):
-        some = gpu[known & fits].tolist()
-        say(f"{quantity}, split, known workers", "without its accelerator", left[j, known & fits], some)
-        say(f"{quantity}, split, all", "without its accelerator", left[j, fits], gpu[fits].tolist())
-    names = ("tpot_seconds_split", "ttft_seconds_split", "output_tokens_per_second_split")
-    return {"split_pools": result, "intervals": {q: interval(left[j, fits]) for j, q in enumerate(names)}}
+    error, fits = estimate(usual)
+    alone = prefill_seconds(points.shape, points.prefill_cell, points.input_tokens)
+    users = points.concurrency / points.prefill_workers
+    features = np.stack([np.ones(len(users)), np.log(alone), np.log(users)], axis=1)
+
+    def fit(i: Any) -> Array:
+        """Levels of step times with known and with unknown workers, then the logs of the monomial."""
+        levels = [-np.median(error[i][mask[i] & fits[i]]) for mask in (known, ~known)]
+        return np.r_[levels, robust_ridge(features[i][fits[i]], ttft[i][fits[i]])]
+
+    def predict(theta: Array, i: Any) -> Array:
+        step = error[i] + np.where(known[i], theta[0], theta[1])
+        first = np.maximum(features[i] @ theta[2:], np.log(alone[i]))
+        cycle = np.exp(first) + points.output_tokens[i] * np.exp(step + tpot[i])
+        speed = np.log(points.concurrency[i] * points.output_tokens[i] / cycle)
+        return np.stack([step, first - ttft[i], speed - measured_speed(points, ttft, tpot)[i]])
+
+    theta = fit(np.arange(len(ttft)))
+    names = ("tpot_seconds", "ttft_seconds", "output_tokens_per_second")
+    left: dict[str, list[Array]] = {q: [] for q in names}
+    all_groups = [[name for name, ok in zip(groups, fits) if ok] for groups in (gpu, model)]
+    for how, groups, own in zip(("without its accelerator", "without its model"), (gpu, model), all_groups):
+        found = leave_one_out(groups, fit, predict)
+        for j, quantity in enumerate(names):
+            left[quantity].append(found[j, fits])
+            say(f"{quantity}, split, known workers", how, found[j, known & fits])
+            say(f"{quantity}, split, all", how, found[j, fits], own)
+    pools = {
+        "usual_decode_workers": usual,
+        "time_factor": float(np.exp(theta[0])),
+        "time_factor_unknown": float(np.exp(theta[1])),
+        "first_token_seconds": float(np.exp(theta[2])),
+        "prefill_exponent": float(theta[3]),
+        "users_exponent": float(theta[4]),
+    }
+    return {"split_pools": pools, "intervals": {f"{q}_split": interval(*zip(v, all_groups)) for q, v in left.items()}}
+
+
+def robust_ridge(features: Array, target: Array) -> Array:
+    """Least squares with all but the level shrunk towards 0; rows far off count by their distance, not its square."""
+    penalty = np.diag([0.0] + [0.5] * (features.shape[1] - 1))
+    w = np.ones(len(target))
+    for _ in range(20):
+        weighted = features * w[:, None]
+        beta = np.linalg.solve(weighted.T @ features + penalty, weighted.T @ target)
+        w = FAR / np.maximum(np.abs(target - features @ beta), FAR)
+    return np.asarray(beta)
 
 
 def batch_fit(data: Path) -> dict[str, Any]:
@@ -256,6 +297,6 @@ def batch_fit(data: Path) -> dict[str, Any]:
     main_engines = np.isin(points.framework, ("vllm", "tensorrt-llm"))
     say("  of these vLLM and TensorRT-LLM", "without its accelerator", left[0][main_engines])
     names = ("tpot_seconds_batch", "ttft_seconds_batch", "output_tokens_per_second_batch")
-    found = interval(*left)
+    found = interval(*zip(left, (gpu.tolist(), model.tolist())))
     inverse = {"lower": 1.0 / found["upper"], "upper": 1.0 / found["lower"]}
     return {"batch_frameworks": engines, "intervals": dict(zip(names, (inverse, inverse, found)))}

@@ -38,7 +38,8 @@ from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.cells import stack
 from planner.hardware.energy import board_watts, site_factor
 from planner.hardware.memory import serving_memory_fraction
-from planner.hardware.queueing import percentile_factor, replicas_needed, utilisation_limit
+from planner.hardware.percentiles import percentile_factor
+from planner.hardware.queueing import replicas_needed, utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds
 from planner.laws import Caution
 
@@ -168,8 +169,8 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     memory = serving_memory_fraction(shape, cell, batches, inputs + outputs)
     largest = problem.hardware.max_accelerator_count or assumed("serving", "max_accelerator_count")
     metrics: dict[str, Any] = {
-        "tpot_seconds": tpot * percentile_factor("tpot", load.latency_percentile),
-        "ttft_seconds": ttft * percentile_factor("ttft", load.latency_percentile),
+        "tpot_seconds": tpot * percentile_factor("tpot", load.latency_percentile, input_per_output=inputs / outputs),
+        "ttft_seconds": ttft * percentile_factor("ttft", load.latency_percentile, steps_to_first_token=ttft / tpot),
         "usd_per_million_tokens": per_hour / (tokens_per_second * HOUR) * 1e6,
         "serving_usd_per_hour": per_hour,
         "joules_per_token": joules,

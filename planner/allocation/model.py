@@ -24,7 +24,8 @@ from planner.errors import InvalidInput, Violation
 from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.energy import joules_per_output_token, site_factor, training_power_watts
 from planner.hardware.memory import serving_memory_fraction, training_memory_fraction
-from planner.hardware.queueing import percentile_factor, utilisation_limit
+from planner.hardware.percentiles import percentile_factor
+from planner.hardware.queueing import utilisation_limit
 from planner.hardware.serving import tpot_seconds, ttft_seconds, usd_per_million_output_tokens
 from planner.hardware.shapes import hypothetical_shape
 from planner.hardware.training import pipeline_bubble, training_seconds
@@ -202,7 +203,8 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float,
     per_hour = per_million * (workload.requests_per_second * outputs * HOUR / 1e6)
     metrics = {
         **with_serving_flops(model, inference_token_count).metrics,
-        "tpot_seconds": tpot_seconds(*args, experts) * percentile_factor("tpot", percentile),
+        "tpot_seconds": tpot_seconds(*args, experts)
+        * percentile_factor("tpot", percentile, input_per_output=inputs / outputs),
         "ttft_seconds": ttft_seconds(*args, experts) * percentile_factor("ttft", percentile),
         "usd_per_million_tokens": per_million,
         "joules_per_token": joules,

@@ -29,7 +29,8 @@ class ServingCell:
 
     Under attention data parallelism the ranks hold different sequences and share the experts.
     `expert_parallel` > 1 means that whole experts are spread over the ranks. `framework_factor` multiplies
-    step times and `first_token_factor` the time to first token (1 is the mean engine). `link_bytes_per_second` is what
+    step times, `first_token_factor` the time to first token, `stall_factor` what prompts take from decoding (1 is the
+    mean engine). `expanded_weights` is 1 where weights are expanded before products. `link_bytes_per_second` is what
     the kind of link gives these ranks (`links.py`), `collective_extra_seconds` its fixed time over a switch's.
     """
 
@@ -50,6 +51,8 @@ class ServingCell:
     attention_data_parallel: Any = 1.0
     framework_factor: Any = 1.0
     first_token_factor: Any = 1.0
+    stall_factor: Any = 1.0
+    expanded_weights: Any = 0.0
     collective_extra_seconds: Any = 0.0
 
     @property
@@ -120,6 +123,8 @@ def serving_cell(
         attention_data_parallel=float(attention_data_parallel),
         framework_factor=engine.time_factor,
         first_token_factor=engine.first_token_factor,
+        stall_factor=engine.stall_factor,
+        expanded_weights=float(numbers.expanded),
         collective_extra_seconds=wire.extra_seconds,
     )
 
@@ -134,4 +139,9 @@ def stack(kind: type[T], items: Sequence[T]) -> T:
     """Many cells (or shapes) of one dataclass as one whose fields are arrays over them, for vectorised
     evaluation."""
     columns = {f.name: [getattr(item, f.name) for item in items] for f in fields(cast(Any, kind))}
-    return kind(**{name: np.array(values, dtype=None if values else float) for name, values in columns.items()})
+    return kind(**{name: np.array(values, dtype=_kind_of(values)) for name, values in columns.items()})
+
+
+def _kind_of(values: list[Any]) -> Any:
+    """Names stay objects, since text of fixed width is slow to copy."""
+    return (object if isinstance(values[0], str) else None) if values else float

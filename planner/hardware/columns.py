@@ -41,8 +41,8 @@ def text(columns: Columns, name: str) -> list[str]:
     values = columns.get(name)
     if values is None:
         return [""] * row_count(columns)
-    known: dict[Any, str] = {}
-    return [known[v] if v in known else known.setdefault(v, _text(v)) for v in values]
+    known = {v: _text(v) for v in dict.fromkeys(values)}
+    return list(map(known.__getitem__, values))
 
 
 def numbers(columns: Columns, name: str, default: float = float("nan")) -> Floats:
@@ -52,11 +52,8 @@ def numbers(columns: Columns, name: str, default: float = float("nan")) -> Float
         return np.full(row_count(columns), default)
     found = _numeric(values)
     if found is None:
-        known: dict[Any, float] = {}
-        found = np.array(
-            [known[v] if v in known else known.setdefault(v, _number(_text(v), default)) for v in values],
-            dtype=np.float64,
-        )
+        known = {v: _number(_text(v), default) for v in dict.fromkeys(values)}
+        found = np.fromiter(map(known.__getitem__, values), np.float64, len(values))
     return np.where(np.isfinite(found), found, default)
 
 
@@ -113,9 +110,12 @@ def _codes(values: Sequence[Any]) -> tuple[Any, int]:
             return np.zeros(len(array), dtype=np.int64), 1
         found, codes = np.unique(array, return_inverse=True)
         return codes, len(found)
-    seen: dict[Any, int] = {}
-    listed = [seen.setdefault(v if v == v else None, len(seen)) for v in values]
-    return np.array(listed, dtype=np.int64), max(len(seen), 1)
+    distinct = dict.fromkeys(values)
+    if len(distinct) <= 1:
+        return np.zeros(len(values), dtype=np.int64), 1
+    spelt: dict[Any, int] = {}
+    known = {v: spelt.setdefault(v if v == v else None, len(spelt)) for v in distinct}
+    return np.fromiter(map(known.__getitem__, values), np.int64, len(values)), len(spelt)
 
 
 def _text(value: Any) -> str:

@@ -21,19 +21,24 @@ from planner.hardware.hypothetical import HYPOTHETICAL, distance_from_known, wid
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.predictions import predicted, spread, supported
 from planner.hardware.serving_estimate import ServingTimes, serving_times
+from planner.hardware.serving_load import load_answers
 from planner.hardware.serving_points import ServingPoints, serving_points
 from planner.hardware.sites import sites
 from planner.hardware.tables import calibration
 
+DOES_NOT_FIT = "the weights do not fit in the memory of the accelerators"
+UNKNOWN_POWER = "the power of the accelerator is not known"
 _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 
 
 def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
     """Adds `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`, `shape_distance`.
 
-    Understands tables of a closed loop (`concurrency`), of whole batches (`batch_size`: time to first token
-    is the prefill of the batch) and of disaggregated sets (`mode` = disagg). `shape_distance` is 1 for models
-    whose shape is known; of a row that has parameter counts only, the factor from the nearest known model.
+    Understands tables of a closed loop (`concurrency`), of an arrival rate (`requests_per_second`), of whole batches
+    (`batch_size`: time to first token is the prefill of the batch) and of disaggregated sets (`mode` = disagg); prefix
+    caching and speculative decoding as `serving_techniques.py` reads them; and answers to a percentile, a rate or a
+    demand where the table has one (`serving_load.py`). `shape_distance` is 1 for models whose shape is known; of a
+    row that has parameter counts only, the factor from the nearest known model.
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -44,13 +49,14 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
         "tpot_seconds": times.tpot_seconds,
         "output_tokens_per_second": times.output_tokens_per_second,
     }
+    around = {name: _bounds(name, points, catalogue) for name in values}
+    answers = {name: (value, *around[name]) for name, value in values.items()}
     result: dict[str, list[Any]] = {}
-    for name, value in values.items():
-        lower, upper = _bounds(name, points, catalogue)
-        result |= predicted(name, points.row_count, points.rows[times.fits], *_pick(times.fits, value, lower, upper))
     fitting = points.rows[times.fits]
+    for name, bounded in (answers | load_answers(columns, points, times, around)).items():
+        result |= predicted(name, points.row_count, fitting, *_pick(times.fits, *bounded))
     result |= spread("shape_distance", points.row_count, fitting, _distances(points)[times.fits])
-    return result | supported(points.row_count, fitting)
+    return result | _judged(points, times.fits, times.fits)
 
 
 def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
@@ -81,7 +87,7 @@ def estimate_energy(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[st
         around = (known_speed.lower, known_speed.upper) if name == "power_watts" else (lower, upper)
         picked = _pick(known, value, *(np.broadcast_to(a, value.shape) for a in around))
         result |= predicted(name, points.row_count, points.rows[known], *picked)
-    return result | supported(points.row_count, points.rows[known])
+    return result | _judged(points, times.fits, known)
 
 
 def _kgco2e_per_token(
@@ -116,7 +122,8 @@ def _served(columns: Columns, catalogue: Catalogue) -> tuple[ServingPoints, Serv
 def _bounds(quantity: str, points: ServingPoints, catalogue: Catalogue) -> tuple[Floats, Floats]:
     """Interval factors row by row: each situation has its own errors, and so has what a calibration measured."""
     known: dict[str, Interval] = {k: interval_factors(quantity + suffix) for k, suffix in _SITUATION.items()}
-    lower, upper = (np.array([getattr(known[k], side) for k in points.kind]) for side in ("lower", "upper"))
+    kinds = [points.kind == k for k in known]
+    lower, upper = (np.select(kinds, [getattr(i, side) for i in known.values()]) for side in ("lower", "upper"))
     own = catalogue.calibration
     if own is not None:
         measured = own.measured(points.cell.accelerator, points.shape)
@@ -138,6 +145,15 @@ def _distances(points: ServingPoints) -> Floats:
         kinds, kind = np.unique(sizes.astype(float), axis=0, return_inverse=True)
         found[planned] = np.array([distance_from_known(*size) for size in kinds.tolist()])[kind.reshape(-1)]
     return found
+
+
+def _judged(points: ServingPoints, fits: Any, answered: Any) -> dict[str, list[Any]]:
+    """Which rows are answered, and in words why the others are not."""
+    reasons = np.full(points.row_count, "", dtype=object)
+    reasons[list(points.reasons)] = list(points.reasons.values())
+    reasons[points.rows[~answered]] = UNKNOWN_POWER
+    reasons[points.rows[~fits]] = DOES_NOT_FIT
+    return {"unsupported_reason": reasons.tolist()} | supported(points.row_count, points.rows[answered])
 
 
 def _pick(chosen: Any, *values: Floats) -> tuple[Floats, ...]:

@@ -18,11 +18,13 @@ from planner.hardware.tables import calibration, key
 
 @dataclass(frozen=True)
 class Framework:
-    """Multipliers of step times (`time_factor`) and of the time to first token (`first_token_factor`)."""
+    """Multipliers of step times (`time_factor`), of the time to first token (`first_token_factor`) and of what prompts
+    take from the decoding of others (`stall_factor`; schedulers that put prompts first make the first token wait)."""
 
     name: str = ""
     time_factor: float = 1.0
     first_token_factor: float = 1.0
+    stall_factor: float = 1.0
     narrow_cache: bool = False
     layer_split: bool = False
     batch_exponent: float = 0.0
@@ -43,6 +45,7 @@ def framework(name: str = "", *, whole_batch: bool = False) -> Framework:
         known[key(name)],
         float(row["time_factor"]),
         float(row["first_token_factor"]),
+        float(row.get("stall_factor", 1.0)),
         bool(row.get("narrow_cache", False)),
         bool(row.get("layer_split", False)),
         float(row.get("batch_exponent", 0.0)),

@@ -16,14 +16,15 @@ from planner.hardware.tables import key, table
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format; `fallback` is the format whose peak applies where the chip lacks `compute` (empty:
-    none)."""
+    """A number format; `fallback` is the format whose peak applies where the chip lacks `compute` (empty: none);
+    `expanded`: weights are turned into the format of the products before each of them."""
 
     name: str
     weight_bytes: float
     compute: str
     fallback: str
     kv_bytes: float
+    expanded: bool = False
 
     def available_on(self, chip: Accelerator) -> bool:
         """Whether the chip can run it at all."""
@@ -47,7 +48,9 @@ class Precision:
 @cache
 def _catalogue() -> dict[str, Precision]:
     return {
-        name: Precision(name, r["weight_bytes"], r["compute"], r.get("fallback", ""), r["kv_bytes"])
+        name: Precision(
+            name, r["weight_bytes"], r["compute"], r.get("fallback", ""), r["kv_bytes"], r.get("expanded", False)
+        )
         for name, r in table("precisions").items()
     }
 

@@ -1,43 +1,15 @@
-"""From means of one replica to percentiles and replica counts under load.
+"""Replica counts under load.
 
-Percentile factors are measured, not assumed: the median over MLPerf inference server runs (Poisson arrivals
-at a load that meets the limits) of percentile / mean. Replica counts follow Little's law and square-root
-staffing (Halfin & Whitt 1981); both are posynomials of the request rate. A replica shares its time among
-requests, so its mean slowdown is 1/(1 - load).
+Little's law gives the requests in flight, square-root staffing (Halfin & Whitt 1981) the replicas that hold them with
+room for bursts; both are posynomials of the request rate. A replica shares its time among requests, so its mean
+slowdown is 1/(1 - load). Percentiles of latency: `percentiles.py`.
 """
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Any
 
-from planner.errors import InvalidInput, Violation
 from planner.hardware.tables import calibration
-
-PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
-
-
-def percentile_factor(quantity: str, percentile: float) -> float:
-    """Percentile over mean of `ttft` or `tpot`, log-interpolated in -log(1 - q) between the measured
-    percentiles.
-
-    Raises:
-        InvalidInput: another quantity, or a percentile outside 50..99.9.
-    """
-    if quantity not in ("ttft", "tpot"):
-        raise InvalidInput(Violation("quantity", quantity, "ttft or tpot"))
-    if not PERCENTILES[0] <= percentile <= PERCENTILES[-1]:
-        raise InvalidInput(
-            Violation("percentile", f"{percentile:g}", f"between {PERCENTILES[0]:g} and {PERCENTILES[-1]:g}")
-        )
-    factors: dict[str, float] = calibration("queueing")[f"{quantity}_percentile_over_mean"]
-    for low, high in pairwise(PERCENTILES):
-        if percentile <= high:
-            position = math.log((100 - low) / (100 - percentile)) / math.log((100 - low) / (100 - high))
-            below, above = factors[f"p{low:g}"], factors[f"p{high:g}"]
-            return float(below * (above / below) ** position)
-    return float(factors["p99.9"])
 
 
 def utilisation_limit() -> float:

@@ -54,6 +54,7 @@ class ServingConstants:
     first_token_queue_exponent: float
     first_token_steps: float
     first_token_sequence_seconds: float
+    expansion_excess: float
 
 
 @cache
@@ -89,7 +90,8 @@ def _reads(shape: ModelShape, cell: ServingCell, experts_read: Any, c: ServingCo
         body = body + shape.moe_layers * shape.parameters_per_expert * experts_read / cell.ranks
     head = shape.head_parameters * np.maximum(width, 2.0) / cell.tensor_parallel
     narrow = (width / 2.0) ** c.memory_width_exponent
-    return (body * (width / narrow) + head) / (c.memory_efficiency * cell.memory_bytes_per_second)
+    expanded = 1.0 + c.expansion_excess * cell.expanded_weights
+    return (body * (width / narrow) * expanded + head) / (c.memory_efficiency * cell.memory_bytes_per_second)
 
 
 def step_bytes(shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any, experts_read: Any = None) -> Any:
@@ -128,22 +130,25 @@ def decode_seconds(
     context_tokens: Any,
     experts_read: Any = None,
     constants: ServingConstants | None = None,
+    *,
+    tokens_each: Any = 1.0,
 ) -> Any:
     """Seconds of one decode step of `batch` sequences (over the whole replica) at `context_tokens` of context
-    each.
+    each, `tokens_each` of which are new (more than one where drafted tokens are checked).
 
     Pipeline stages split the batch, not the latency: a token still passes through all layers, and each
     stage reads its weights for each part of the batch.
     """
     c = constants or serving_constants()
-    experts_read = _experts_read(shape, batch, experts_read, c)
+    tokens = batch * tokens_each
+    experts_read = _experts_read(shape, tokens, experts_read, c)
     cache_bytes = kv_bytes_per_accelerator(shape, cell, batch, context_tokens)
     efficiency = c.flop_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
     step = (
         _reads(shape, cell, experts_read, c)
         + cache_bytes / (c.cache_efficiency * cell.memory_bytes_per_second)
-        + batch * _products(shape, cell) / (cell.pipeline_parallel * efficiency)
-        + _collectives(shape, cell, batch, c)
+        + tokens * _products(shape, cell) / (cell.pipeline_parallel * efficiency)
+        + _collectives(shape, cell, tokens, c)
         + c.layer_seconds * shape.layers
         + c.moe_layer_seconds * shape.moe_layers
         + c.sequence_seconds * batch / cell.attention_data_parallel
@@ -158,13 +163,19 @@ def prefill_seconds(
     input_tokens: Any,
     prompts: Any = 1.0,
     constants: ServingConstants | None = None,
+    *,
+    cached_share: Any = 0.0,
 ) -> Any:
-    """Seconds to process `prompts` prompts at once: products, causal attention, weights read once,
-    collectives, launches."""
+    """Seconds to process `prompts` prompts at once: products, causal attention, weights read once, collectives,
+    launches.
+
+    Of `cached_share` of each prompt the cache holds keys and values already: with n = (1 - h) I new tokens, n meet the
+    h I cached ones and half of themselves, (1 - h^2) I^2 / 2 pairs.
+    """
     c = constants or serving_constants()
     efficiency = c.prefill_efficiency * (cell.compute_bytes / 2.0) ** c.flop_width_exponent
-    tokens = prompts * input_tokens
-    pairs = 0.5 * tokens * input_tokens
+    tokens = prompts * input_tokens * (1.0 - cached_share)
+    pairs = 0.5 * tokens * input_tokens * (1.0 + cached_share)
     attention = (
         shape.attention_flops_per_pair * pairs / (cell.ranks * cell.bf16_flops_per_second * c.prefill_efficiency)
     )
@@ -200,7 +211,7 @@ def tpot_seconds(
 
 def stalled_step(cell: ServingCell, batch: Any, output_tokens: Any, alone: Any, step: Any, c: ServingConstants) -> Any:
     """`tpot_seconds` from the time of a prompt on its own (`alone`) and of a decode step."""
-    return step + c.stall_share * (batch * alone / (output_tokens * cell.pipeline_parallel))
+    return step + c.stall_share * cell.stall_factor * (batch * alone / (output_tokens * cell.pipeline_parallel))
 
 
 def ttft_seconds(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.hardware.columns import Columns, Floats, first_of, numbers, require_columns, text
+from planner.hardware.columns import Columns, Floats, first_of, numbers, require_columns, row_count, text
 from planner.hardware.tables import calibration, table
 
 ACCELERATOR = ("system", "hardware", "accelerator", "gpu")
@@ -21,6 +21,7 @@ COUNT = ("n_gpus", "n_devices", "num_gpus", "n_accel")
 _INPUTS = ("isl", "input_len", "prompt_size")
 _OUTPUTS = ("osl", "output_len", "output_tokens", "avg_output_len")
 _IN_FLIGHT = ("concurrency", "avg_batch_size", "max_num_seqs", "batch_size")
+ARRIVALS = ("target_qps", "requests_per_second")  # of the whole deployment, Poisson
 _SELF_CONTAINED = "benchmark|decode_tok_s"  # tables whose rules fix lengths and load
 _MAXIMUM = "max_output_tok_s_per_gpu"
 _SINGLE_STREAM_TOKENS = 1024.0  # llama.cpp's benchmark: a prompt and an answer of 1024 tokens each
@@ -54,7 +55,7 @@ def require_serving(columns: Columns) -> None:
         "model|benchmark|parameter_count",
         "|".join((*_INPUTS, "avg_output_len", _SELF_CONTAINED)),
         "|".join((*_OUTPUTS, _SELF_CONTAINED)),
-        "|".join((*_IN_FLIGHT, "target_qps", _MAXIMUM, _SELF_CONTAINED)),
+        "|".join((*_IN_FLIGHT, *ARRIVALS, _MAXIMUM, _SELF_CONTAINED)),
     )
 
 
@@ -64,7 +65,7 @@ def read_load(columns: Columns) -> Load:
     attention_ranks = np.maximum(1.0, numbers(columns, "attn_dp", 1.0)) if "attn_dp" in columns else 1.0
     in_flight = [numbers(columns, n) * (attention_ranks if n == "batch_size" else 1.0) for n in _IN_FLIGHT]
     fixed = 1.0 if "decode_tok_s" in columns else float("nan")
-    rate = numbers(columns, "target_qps")
+    rate = first_of(*(numbers(columns, n) for n in ARRIVALS))
     found = first_of(*in_flight, np.full(len(rate), fixed))
     alone = np.full(len(rate), _SINGLE_STREAM_TOKENS if "decode_tok_s" in columns else float("nan"))
     full = np.isnan(found) & np.isnan(rate) & bool(_MAXIMUM in columns or "benchmark" in columns)
@@ -119,15 +120,17 @@ def engines(columns: Columns) -> list[str]:
 
 
 def _rules(columns: Columns) -> dict[str, Floats]:
+    fields = ("input_tokens", "output_tokens")
+    if "benchmark" not in columns:
+        return {f: np.full(row_count(columns), np.nan) for f in fields}
     known = table("benchmarks")["serving"]
     names = text(columns, "benchmark")
-    fields = ("input_tokens", "output_tokens")
     return {f: np.array([float(known.get(n, {}).get(f, "nan")) for n in names]) for f in fields}
 
 
 def _prompts(columns: Columns) -> Floats:
     """Prompt lengths of tasks that do not state them (`calibration.toml`, section `task_prompt_tokens`)."""
     if "avg_output_len" not in columns:
-        return np.full(len(next(iter(columns.values()))), np.nan)
+        return np.full(row_count(columns), np.nan)
     known = calibration("task_prompt_tokens")
     return np.array([float(known.get(t, known["other"])) for t in text(columns, "task")])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from planner.hardware.cells import ServingCell
 from planner.hardware.columns import Floats
 from planner.hardware.memory import largest_batch, weight_bytes_per_accelerator
 from planner.hardware.serving import (
@@ -22,10 +23,9 @@ from planner.hardware.serving import (
     prefill_seconds,
     serving_constants,
     stalled_step,
-    tpot_seconds,
-    ttft_seconds,
 )
 from planner.hardware.serving_points import ServingPoints
+from planner.hardware.serving_techniques import tokens_per_step
 from planner.hardware.tables import calibration, table
 
 _MOST_SEQUENCES = 4096.0  # the largest concurrency of the measurements
@@ -54,25 +54,42 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
     capacity = largest_batch(shape, cell, context, table("memory")["tuned_usable_fraction"])
     fits = weight_bytes_per_accelerator(shape, cell) < table("memory")["tuned_usable_fraction"] * cell.memory_bytes
     batch = np.minimum(users, np.maximum(capacity, 1.0))
-    step = decode_seconds(shape, cell, batch, context, constants=c)
-    alone = prefill_seconds(shape, cell, inputs, constants=c)
+    step = _step(points, batch, context, c)
+    alone = _prompt(points, cell, 1.0, c)
     ttft, tpot = first_token(cell, batch, alone, step, c), stalled_step(cell, batch, outputs, alone, step, c)
     together, apart = points.kind == "batch", points.kind == "split"
     if together.any():
-        ttft = np.where(together, prefill_seconds(shape, cell, inputs, batch, constants=c), ttft)
+        ttft = np.where(together, _prompt(points, cell, batch, c), ttft)
         tpot = np.where(together, step, tpot)
     if apart.any():
         split = calibration("split_pools")
-        known = {
-            n: np.where(points.workers_known, split[n], split[f"{n}_unknown"])
-            for n in ("time_factor", "first_token_factor")
-        }
-        ttft = np.where(apart, _split_ttft(points, step, c) * known["first_token_factor"], ttft)
-        tpot = np.where(apart, step * known["time_factor"], tpot)
+        factor = np.where(points.workers_known, split["time_factor"], split["time_factor_unknown"])
+        ttft = np.where(apart, split_first_token(points, c), ttft)
+        tpot = np.where(apart, step * factor, tpot)
     waves = np.maximum(users / batch - 1.0, 0.0)
     ttft = ttft + waves * (ttft + outputs * tpot)
     throughput = points.concurrency * outputs / (ttft + outputs * tpot + points.host_seconds * points.concurrency)
     return ServingTimes(ttft, tpot, throughput, batch, fits)
+
+
+def _prompt(points: ServingPoints, cell: ServingCell, prompts: Any, c: ServingConstants) -> Any:
+    """Seconds for the part of prompts that is not cached."""
+    cached = points.techniques.prefix_hit_share
+    return prefill_seconds(points.shape, cell, points.input_tokens, prompts, c, cached_share=cached)
+
+
+def _step(points: ServingPoints, batch: Any, context: Any, c: ServingConstants) -> Any:
+    """Seconds a token takes: of a step, or of a drafted and checked one over the tokens that it yields."""
+    step = decode_seconds(points.shape, points.cell, batch, context, constants=c)
+    how = points.techniques
+    if not np.any(how.draft_tokens):
+        return step
+    share = np.where(np.isnan(how.draft_step_share), 1.0 / points.shape.layers, how.draft_step_share)
+    each = 1.0 + how.draft_tokens
+    checked = decode_seconds(points.shape, points.cell, batch, context, constants=c, tokens_each=each)
+    drafted = checked + how.draft_tokens * share * step
+    yielded = tokens_per_step(how.draft_tokens, np.nan_to_num(how.acceptance_rate))
+    return np.where(how.draft_tokens > 0, drafted / yielded, step)
 
 
 def load(points: ServingPoints, constants: ServingConstants | None = None) -> Floats:
@@ -89,39 +106,39 @@ def load(points: ServingPoints, constants: ServingConstants | None = None) -> Fl
     largest = np.clip(largest_batch(shape, cell, inputs + outputs, usable), 1.0, _MOST_SEQUENCES)
     rate = np.nan_to_num(points.requests_per_second / points.decode_workers, nan=np.inf)
     low, high = np.full(len(rate), 1e-3), largest
+    alone = _prompt(points, cell, 1.0, c)
     for _ in range(40):
         middle = np.sqrt(low * high)
-        times = (
-            ttft_seconds(shape, cell, middle, inputs, outputs, constants=c),
-            tpot_seconds(shape, cell, middle, inputs, outputs, constants=c),
+        step = _step(points, middle, inputs + 0.5 * outputs, c)
+        request = first_token(cell, middle, alone, step, c) + outputs * stalled_step(
+            cell, middle, outputs, alone, step, c
         )
-        enough = middle > rate * (times[0] + outputs * times[1])
+        enough = middle > rate * request
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     found = np.where(points.at_capacity, largest, high) * points.decode_workers
     chosen: Floats = np.where(np.isnan(points.concurrency), np.maximum(found, 1.0), points.concurrency)
     return chosen
 
 
-def _split_ttft(points: ServingPoints, step: Any, c: ServingConstants) -> Any:
-    """Prefill pool: its workers share the users; decoding steps of the other pool delay only the hand-over.
+def split_first_token(points: ServingPoints, c: ServingConstants) -> Any:
+    """Time to first token of separate pools: k a^x u^y, at least a, of the prompt on its own (a seconds) and the users
+    of one prefill worker (u).
 
-    Where a table lost the number of workers, there are as many as keep up with the decode pool at the usual
-    utilisation: rate <= users / (O steps), since nobody deploys a pool that the other starves.
+    Neither the queue of a closed loop nor a saturated pool describes these measurements (half of them lost how many
+    workers there were); a monomial of the two says all that they hold.
     """
-    alone = prefill_seconds(points.shape, points.prefill_cell, points.input_tokens, constants=c)
-    rate = points.concurrency / (points.output_tokens * step)
-    needed = np.maximum(1.0, np.ceil(rate * alone / calibration("split_pools")["prefill_utilisation"]))
-    users = points.concurrency / np.where(points.workers_known, points.prefill_workers, needed)
-    queue = (c.first_token_prefills + c.first_token_queue * users**c.first_token_queue_exponent) * alone
-    host = c.first_token_seconds + c.first_token_sequence_seconds * users
-    return (host + queue + c.first_token_steps * step) * points.cell.first_token_factor
+    split = calibration("split_pools")
+    alone = _prompt(points, points.prefill_cell, 1.0, c)
+    users = points.concurrency / points.prefill_workers
+    found = alone ** split["prefill_exponent"] * users ** split["users_exponent"] * split["first_token_seconds"]
+    return np.maximum(found, alone)
 
 
 def without_engine_factors(points: ServingPoints) -> ServingPoints:
     """The same configurations on the mean engine (used while the factors themselves are fitted)."""
     one = np.ones(len(points.rows))
-    plain = replace(points.cell, framework_factor=one, first_token_factor=one)
-    prefill = replace(points.prefill_cell, framework_factor=one, first_token_factor=one)
+    factors = {"framework_factor": one, "first_token_factor": one, "stall_factor": one}
+    plain, prefill = replace(points.cell, **factors), replace(points.prefill_cell, **factors)
     return replace(points, cell=plain, prefill_cell=prefill)
 
 
@@ -149,4 +166,5 @@ def take(points: ServingPoints, chosen: Any) -> ServingPoints:
         host_seconds=points.host_seconds[chosen],
         requests_per_second=points.requests_per_second[chosen],
         at_capacity=points.at_capacity[chosen],
+        techniques=points.techniques.at(chosen),
     )

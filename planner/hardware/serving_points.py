@@ -32,6 +32,7 @@ from planner.hardware.serving_columns import (
     stated_precisions,
 )
 from planner.hardware.serving_layouts import Degrees, Layout, filled, layouts
+from planner.hardware.serving_techniques import Techniques, read_techniques
 from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import calibration
 
@@ -64,6 +65,7 @@ class ServingPoints:
     host_seconds: Floats
     requests_per_second: Floats
     at_capacity: Any
+    techniques: Techniques
     reasons: dict[int, str]
 
 
@@ -129,13 +131,15 @@ def serving_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> ServingP
     require_serving(columns)
     count = row_count(columns)
     load = read_load(columns)
+    techniques, impossible = read_techniques(columns)
     first, kind_of_row = distinct_rows(columns, CONFIGURATION)
     found, faults = _configurations(take_rows(columns, first), is_whole_batch(columns), catalogue)
     usable = np.array([c is not None for c in found], dtype=bool)
     position = np.cumsum(usable) - 1
     loaded = (load.in_flight > 0) | (load.requests_per_second > 0) | load.at_capacity
     runs = loaded & (load.input_tokens > 0) & (load.output_tokens > 0)
-    supported = usable[kind_of_row] & runs if count else np.zeros(0, dtype=bool)
+    stated = ~np.any([np.zeros(count, dtype=bool), *impossible.values()], axis=0)
+    supported = usable[kind_of_row] & runs & stated if count else np.zeros(0, dtype=bool)
     rows = np.flatnonzero(supported)
     at = position[kind_of_row[rows]] if count else np.zeros(0, dtype=np.intp)
     kept = [c for c in found if c is not None]
@@ -143,6 +147,8 @@ def serving_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> ServingP
         int(i): faults.get(int(kind_of_row[i]), "lengths or load are blank or not positive")
         for i in np.flatnonzero(~supported)
     }
+    for reason, mask in impossible.items():
+        reasons |= dict.fromkeys(np.flatnonzero(mask).tolist(), reason)
 
     def over_rows(values: list[Any], kind: Any = np.float64) -> Any:
         return np.array(values, dtype=kind)[at]
@@ -171,6 +177,7 @@ def serving_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> ServingP
         host_seconds=over_rows([c.host_seconds for c in kept]),
         requests_per_second=load.requests_per_second[rows],
         at_capacity=load.at_capacity[rows],
+        techniques=techniques.at(rows),
         reasons=reasons,
     )
 

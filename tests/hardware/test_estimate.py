@@ -32,7 +32,7 @@ def test_rows_that_cannot_be_run_are_marked_and_blank_and_order_is_kept() -> Non
     assert result["supported"] == [True, False, False, False, False, False]
     for name, column in result.items():
         assert len(column) == 6, name
-        if name != "supported":
+        if name not in ("supported", "unsupported_reason"):
             assert np.isfinite(column[0])
             assert np.isnan(column[1:]).all()
     assert result["predicted_tpot_seconds"][0] == pytest.approx(0.013192, rel=0.3)  # InferenceX, 2025-10
@@ -174,25 +174,29 @@ def _serving(**changes: Any) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "words"),
     [
-        {"system": "H100000"},
-        {"model": "no such model"},
-        {"tp": 3},
-        {"tp": 16},
-        {"system": "A100", "precision": "fp8"},
-        {"n_gpus": 1, "tp": 1, "precision": "bf16", "model": "Llama-3.1-405B"},
-        {"concurrency": ""},
-        {"isl": "many"},
-        {"osl": -5},
+        ({"system": "H100000"}, "nearest: H100"),
+        ({"model": "Llama-3.1-71B"}, "Llama-3.1-70B"),
+        ({"tp": 3}, "does not divide"),
+        ({"tp": 16}, "more than the 8 accelerators"),
+        ({"system": "A100", "precision": "fp8"}, "a format that A100-SXM-80GB multiplies in"),
+        ({"precision": "fp3"}, "precision = fp3"),
+        ({"n_gpus": 1, "tp": 1, "precision": "bf16", "model": "Llama-3.1-405B"}, "do not fit"),
+        ({"concurrency": ""}, "blank or not positive"),
+        ({"isl": "many"}, "blank or not positive"),
+        ({"osl": -5}, "blank or not positive"),
     ],
 )
-def test_what_cannot_run_is_unsupported_and_blank(changes: dict[str, Any]) -> None:
-    assert estimate_serving(_serving())["supported"] == [True]
+def test_what_cannot_run_is_unsupported_blank_and_explained(changes: dict[str, Any], words: str) -> None:
+    good = estimate_serving(_serving())
+    assert good["supported"] == [True]
+    assert good["unsupported_reason"] == [""]
     for estimate in (estimate_serving, estimate_energy):
         found = estimate(_serving(**changes))
         assert found["supported"] == [False]
-        assert all(math.isnan(v[0]) for name, v in found.items() if name != "supported")
+        assert words in found["unsupported_reason"][0]
+        assert all(math.isnan(v[0]) for name, v in found.items() if name.startswith("predicted_"))
 
 
 def test_training_that_cannot_run_is_unsupported_and_blank() -> None:
@@ -229,7 +233,7 @@ def test_long_tables_repeat_what_short_ones_say() -> None:
     long = estimate_serving({n: v * 500 for n, v in short.items()})
     once = estimate_serving(short)
     for name, values in once.items():
-        assert np.array_equal(long[name], values * 500, equal_nan=name != "supported")
+        assert np.array_equal(long[name], values * 500, equal_nan=not isinstance(values[0], (str, bool)))
 
 
 def test_an_empty_table_has_no_answers() -> None:
