@@ -14,9 +14,11 @@ import numpy as np
 from planner.errors import PlanningError
 from planner.hardware.carbon import embodied, grid
 from planner.hardware.catalogue import Catalogue
-from planner.hardware.columns import Columns, Floats, first_of, numbers, text
+from planner.hardware.columns import Columns, Floats, distinct_rows, first_of, numbers, text
 from planner.hardware.prices import TERMS, Price, price
 from planner.hardware.tables import calibration
+
+_NAMES = ("grid_zone", "price_term", "region")
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,27 @@ class Sites:
 
 def sites(columns: Columns, rows: Any, accelerators: Any, catalogue: Catalogue) -> Sites:
     """The sites of those rows, whose accelerators have those names in the catalogue."""
-    zones = [text(columns, "grid_zone")[i] for i in rows]
-    terms = [text(columns, "price_term")[i] or "on-demand" for i in rows]
-    regions = [text(columns, "region")[i] for i in rows]
-    intensity = {zone: _intensity(zone) for zone in set(zones)}
-    chips = {name: catalogue.accelerator(name) for name in set(accelerators)}
-    offers = {offer: _offer(*offer, catalogue) for offer in set(zip(accelerators, terms, regions))}
-    chosen = [offers[offer] for offer in zip(accelerators, terms, regions)]
-    own = numbers(columns, "price_usd_per_hour")[rows]
-    listed = np.array([np.nan if p is None else p.price_usd_per_hour for p in chosen])
-    described = ["" if p is None else f"{p.offer} ({p.term}), {p.source}, {p.date}" for p in chosen]
-    stated = numbers(columns, "grams_co2e_per_kwh")[rows]
+    named = {n: [columns[n][i] for i in rows] for n in _NAMES if n in columns}
+    first, kind = distinct_rows({"accelerator": list(accelerators), **named}, ("accelerator", *named))
+    chips = [catalogue.accelerator(accelerators[i]) for i in first]
+    kinds = {n: text({n: [named[n][i] for i in first]}, n) if n in named else [""] * len(first) for n in _NAMES}
+    terms = [term or "on-demand" for term in kinds["price_term"]]
+    offers = [_offer(*offer, catalogue) for offer in zip((chip.name for chip in chips), terms, kinds["region"])]
+
+    def over_rows(values: list[Any], kind_of_value: Any = np.float64) -> Any:
+        return np.array(values, dtype=kind_of_value)[kind]
+
+    own, stated, pue = (numbers(columns, n)[rows] for n in ("price_usd_per_hour", "grams_co2e_per_kwh", "pue"))
+    listed = over_rows([np.nan if p is None else p.price_usd_per_hour for p in offers])
+    described = over_rows(["" if p is None else f"{p.offer} ({p.term}), {p.source}, {p.date}" for p in offers], object)
     return Sites(
-        grams_co2e_per_kwh=first_of(stated, np.array([intensity[z] for z in zones], dtype=np.float64)),
-        pue=first_of(numbers(columns, "pue")[rows], np.full(len(rows), float(calibration("energy")["pue"]))),
-        embodied_grams_per_hour=np.array([embodied(chips[n]).grams_per_hour for n in accelerators], dtype=np.float64),
-        tdp_watts=np.array([chips[n].tdp_watts for n in accelerators], dtype=np.float64),
+        grams_co2e_per_kwh=first_of(stated, over_rows([_intensity(zone) for zone in kinds["grid_zone"]])),
+        pue=first_of(pue, np.full(len(kind), float(calibration("energy")["pue"]))),
+        embodied_grams_per_hour=over_rows([embodied(chip).grams_per_hour for chip in chips]),
+        tdp_watts=over_rows([chip.tdp_watts for chip in chips]),
         price_usd_per_hour=np.where(own > 0, own, listed),
-        price_source=np.where(own > 0, "given by the caller", np.array(described, dtype=object)).astype(object),
-        spot=np.array([term == "spot" for term in terms], dtype=bool),
+        price_source=np.where(own > 0, "given by the caller", described),
+        spot=over_rows([term == "spot" for term in terms], bool),
     )
 
 

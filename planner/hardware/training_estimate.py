@@ -25,8 +25,8 @@ from planner.hardware.training_points import training_points
 
 def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[str, list[Any]]:
     """Adds, with bounds, `predicted_tokens_per_second_per_accelerator` (steady state) and, of whole runs whose tokens
-    or FLOPs are given, `predicted_accelerator_hours`, `predicted_wall_hours`, `predicted_energy_kwh` (of the site),
-    `predicted_kgco2e` and `predicted_usd`.
+    or FLOPs are given, `predicted_accelerator_hours`, `predicted_wall_hours` (if the count of accelerators is, too),
+    `predicted_energy_kwh` (of the site), `predicted_kgco2e` and `predicted_usd`.
 
     The bounds of all but the first are those of the hours: doubt about prices, grids and embodied emissions is not in
     them. Without bounds: `goodput` (share of time that trains), `best_checkpoint_interval_seconds`, `price_source`, and
@@ -51,7 +51,7 @@ def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[
     steady, whole = (interval_factors(q) for q in ("tokens_per_second_per_accelerator", "accelerator_hours"))
     runs = {
         "accelerator_hours": hours,
-        "wall_hours": hours / count,
+        "wall_hours": hours / np.where(points.accelerators_known, count, np.nan),
         "energy_kwh": joules / JOULES_PER_KWH,
         "kgco2e": grams * 1e-3,
         "usd": hours * where.price_usd_per_hour,

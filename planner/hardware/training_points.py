@@ -61,6 +61,7 @@ class TrainingPoints:
     flops_per_token: Floats
     total_flops: Floats
     accelerators: Floats
+    accelerators_known: Any
     attention_flops_per_token: Floats
     sequence_known: Any
     memory_bytes: Floats
@@ -105,6 +106,7 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
         flops_per_token=per_token,
         total_flops=_flops(tokens[rows] * per_token, flops[rows]),
         accelerators=over_rows([c.accelerators for c in kept]),
+        accelerators_known=over_rows([c.accelerators_known for c in kept], bool),
         exchanged_parameters=over_rows([c.exchanged_parameters for c in kept]),
         attention_flops_per_token=over_rows([c.attention_flops_per_token for c in kept]),
         sequence_known=over_rows([c.sequence_known for c in kept], bool),
@@ -120,6 +122,7 @@ class _Configuration:
     active_parameters: float
     flops_per_token: float
     accelerators: float
+    accelerators_known: bool
     exchanged_parameters: float
     attention_flops_per_token: float
     sequence_known: bool
@@ -142,7 +145,7 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
         np.array([trained_context_tokens(name, date) for name, date in zip(models, dates)]),
     )
     count = first_of(*(numbers(columns, n) for n in ("n_accel", "n_gpus", "num_gpus")))
-    count = np.where(np.isnan(count), _DEFAULT_ACCELERATORS, count)
+    counted, count = ~np.isnan(count), np.where(np.isnan(count), _DEFAULT_ACCELERATORS, count)
     sharding = [a or b for a, b in zip(text(columns, "sharding"), text(columns, "fsdp"))]
     layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "micro_batch")}
     layout["global_batch_seqs"] = first_of(numbers(columns, "global_batch_seqs"), numbers(columns, "global_batch"))
@@ -191,6 +194,7 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
                     active_parameters=float(shape.active_parameters),
                     flops_per_token=whole,
                     accelerators=float(count[i]),
+                    accelerators_known=bool(counted[i]),
                     exchanged_parameters=float(exchanged),
                     attention_flops_per_token=attention,
                     sequence_known=bool(sequence[i] > 0),

@@ -80,6 +80,7 @@ def test_memory_of_a_stated_layout_is_near_the_measured() -> None:
 
 def test_what_is_not_known_is_blank() -> None:
     assert math.isnan(one(grid_zone="Atlantis")["predicted_kgco2e"])
+    assert math.isnan(one(n_accel="")["predicted_wall_hours"])
     unpriced = one(accelerator="Huawei Ascend 910")
     assert unpriced["supported"] is False or math.isnan(unpriced["predicted_usd"])
 
