@@ -32,6 +32,18 @@ DERIVED: Mapping[str, tuple[Rule, ...]] = {
             "training_flops / (6 × parameter_count)",
             lambda flops, parameters: flops / SIMPLE.training_flops(parameters, 1.0),
         ),
+        (
+            ("first_token_count", "second_token_count"),
+            "first_token_count + second_token_count",
+            lambda first, second: first + second,
+        ),
+    ),
+    "first_modality_share": (
+        (
+            ("first_token_count", "second_token_count"),
+            "first_token_count / (first_token_count + second_token_count)",
+            lambda first, second: first / (first + second),
+        ),
     ),
     "parameter_count": (
         (

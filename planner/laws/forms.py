@@ -72,7 +72,7 @@ FORMS: tuple[type[Form], ...] = (
     DataConstrained,
     Overfitting,
     DataUtility,
-    data_pools(3),
+    data_pools(2),
     DataPruning,
     JointMoE,
     RoutedExperts,

@@ -1,8 +1,8 @@
-"""Two modalities in one model: competition and synergy, L = (L_i + L_j)/2 - C + A N^-α + B (D_i + D_j)^-β.
+"""Two modalities in one model: competition and synergy, L = (L_i + L_j)/2 - C + A N^-α + B D^-β, D = D_i + D_j.
 
-Aghajanyan et al. 2023 (2301.03728): L_i and L_j are the laws of each modality alone, the rest their interaction;
-below zero (C exceeds both terms) the modalities help each other. With the two token counts in a fixed ratio L + C is
-a posynomial in N and tokens: minimise that.
+Aghajanyan et al. 2023 (2301.03728): L_i and L_j are the laws of each modality alone at its own tokens, the rest their
+interaction; below zero (C exceeds both terms) the modalities help each other. For a given share of the first modality
+L + C is a posynomial in N and D, and shares are enumerated.
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ class Bimodal(Form):
     beta: Coef
 
     form_name: ClassVar[str] = "bimodal"
-    variables: ClassVar[tuple[str, ...]] = ("parameter_count", "first_token_count", "second_token_count")
+    variables: ClassVar[tuple[str, ...]] = ("parameter_count", "token_count", "first_modality_share")
+    enumerated: ClassVar[tuple[str, ...]] = ("first_modality_share",)
     citation: ClassVar[str] = "Aghajanyan et al. 2023, Scaling Laws for Generative Mixed-Modal LMs, arXiv 2301.03728"
-    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.SEARCH
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.MONOTONE_TRANSFORM
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         *_alone("i"),
         *_alone("j"),
@@ -59,19 +60,33 @@ class Bimodal(Form):
         exponent("beta", (0.05, 0.6)),
     )
 
-    def interaction(self, n: Any, first: Any, second: Any) -> Any:
+    def interaction(self, parameter_count: Any, token_count: Any) -> Any:
         """Loss that sharing adds: competition above zero, synergy below."""
-        return self.A * n**-self.alpha + self.B * (first + second) ** -self.beta - self.C
+        return self.A * parameter_count**-self.alpha + self.B * token_count**-self.beta - self.C
 
-    def synergy_parameters(self, first: Any, second: Any) -> Any:
+    def synergy_parameters(self, token_count: Any) -> Any:
         """Parameters from which the modalities help each other, at these tokens; infinite where they never do."""
-        room = self.C - self.B * (first + second) ** -self.beta
+        room = self.C - self.B * token_count**-self.beta
         with np.errstate(all="ignore"):
             return np.where(room > 0, (self.A / np.maximum(room, 1e-300)) ** (1.0 / self.alpha), np.inf)
 
+    def inner(self, **variables: Any) -> Any:
+        """(L_i + L_j)/2 + A N^-alpha + B D^-beta."""
+        n, tokens, share = self.read(variables)
+        of_first = self.E_i + self.A_i * n**-self.alpha_i + self.B_i * (share * tokens) ** -self.beta_i
+        of_second = self.E_j + self.A_j * n**-self.alpha_j + self.B_j * ((1.0 - share) * tokens) ** -self.beta_j
+        return 0.5 * (of_first + of_second) + self.A * n**-self.alpha + self.B * tokens**-self.beta
+
+    def outer(self, inner: Any) -> Any:
+        """inner - C."""
+        return inner - self.C
+
+    def inner_for_loss(self, loss: Any) -> Any:
+        return loss + self.C
+
     def loss(self, **variables: Any) -> Any:
-        """(L_i + L_j)/2 - C + A N^-alpha + B (D_i + D_j)^-beta, L_x = E_x + A_x N^-alpha_x + B_x D_x^-beta_x."""
-        n, first, second = self.read(variables)
-        of_first = self.E_i + self.A_i * n**-self.alpha_i + self.B_i * first**-self.beta_i
-        of_second = self.E_j + self.A_j * n**-self.alpha_j + self.B_j * second**-self.beta_j
-        return 0.5 * (of_first + of_second) + self.interaction(n, first, second)
+        """(L_i + L_j)/2 - C + A N^-alpha + B D^-beta, L_x = E_x + A_x N^-alpha_x + B_x D_x^-beta_x.
+
+        D = token_count of both, D_i = first_modality_share D, D_j the rest.
+        """
+        return self.outer(self.inner(**variables))

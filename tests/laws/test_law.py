@@ -131,14 +131,12 @@ def test_a_law_survives_being_written_and_read(entry: Law) -> None:
     assert copy.predict(inside(entry)) == entry.predict(inside(entry))
 
 
-def test_compute_models_with_a_shape_survive_too() -> None:
-    base = compute_model("shaped-attention", layer_count=2.0, attention_width=64.0, context_length=128.0)
-    model = compute_model("with-unembedding", base=base, vocabulary_size=1000.0, model_width=64.0)
-    document = to_document(law("kaplan-2020"))
+def test_compute_models_with_a_shape_survive_as_json() -> None:
+    model = compute_model("with-unembedding", vocabulary_size=1000.0, model_width=64.0, layer_count=2.0, causal=False)
     changed = Law(**{**vars(law("kaplan-2020")), "compute_model": model})
     copy = from_document(json.loads(json.dumps(to_document(changed))))
     assert copy.compute_model == model
-    assert document["compute_model"] == {"name": "simple"}
+    assert to_document(law("kaplan-2020"))["compute_model"] == {"name": "simple"}
 
 
 def test_spans_are_immutable() -> None:

@@ -213,10 +213,13 @@ def test_modalities_help_each_other_from_a_size_on() -> None:
     both: Any = form_class("bimodal")(
         *(2.4, 490.0, 1990.0, 0.3, 0.32, 3.0, 154.0, 205.0, 0.31, 0.24), *(0.4, 40.0, 60.0, 0.25, 0.2)
     )
-    size = both.synergy_parameters(2e12, 1e12)
-    assert both.interaction(size, 2e12, 1e12) == pytest.approx(0.0, abs=1e-12)
-    assert both.interaction(10 * size, 2e12, 1e12) < 0
-    assert np.isinf(both.synergy_parameters(1e6, 1e6))
+    size = both.synergy_parameters(3e12)
+    assert both.interaction(size, 3e12) == pytest.approx(0.0, abs=1e-12)
+    assert both.interaction(10 * size, 3e12) < 0
+    assert np.isinf(both.synergy_parameters(2e6))
+    at = {"parameter_count": 1e9, "token_count": 3e12, "first_modality_share": 2 / 3}
+    alone = 2.4 + 490 * 1e9**-0.3 + 1990 * 2e12**-0.32, 3.0 + 154 * 1e9**-0.31 + 205 * 1e12**-0.24
+    assert both.loss(**at) == pytest.approx(sum(alone) / 2 + both.interaction(1e9, 3e12))
 
 
 def test_intrinsic_performance_is_the_least_compute_up_to_a_constant() -> None:
