@@ -1,9 +1,10 @@
 """Joint bootstrap over runs: the whole cloud of coefficients, not one error bar each.
 
-Every draw resamples the runs with replacement (multinomial counts as weights) and minimises the same objective from
-the fit, all draws at once by batched Newton. Runs that share a corpus, a recipe or a training curve err together, so
-where groups are known whole groups are drawn instead (cluster bootstrap); too few groups to draw from are kept, and
-runs are drawn within each (stratified). Deterministic in the seed.
+Every draw resamples the runs with replacement (multinomial counts as weights) and minimises the same objective, all
+draws at once by batched Newton. What is drawn are the units that err independently (`clusters`: runs, training curves,
+groups), and each draw is pulled weakly to a point of its own (`anchors`), so that directions which the runs leave open
+are as wide as they are unknown. A draw starts where it is lowest itself among the fit and the points of the search: one
+that only went downhill from the fit would stay in its valley. Deterministic in the seed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.newton import minimise, schedule
+from planner.fitting.anchors import pulls
+from planner.fitting.clusters import Clusters
+from planner.fitting.newton import best_points, minimise, schedule
 from planner.fitting.objective import DELTA
-from planner.fitting.problem import Problem
+from planner.fitting.problem import Problem, Sample
 
 Array = NDArray[np.float64]
 START_DELTA = 0.003
-FEWEST_GROUPS = 5  # fewer say next to nothing about the scatter between groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,39 +33,31 @@ class Bootstrap:
 
 
 def bootstrap(
-    problem: Problem,
-    theta: Array,
-    draws: int,
-    seed: int,
-    groups: NDArray[np.intp] | None = None,
-    *,
-    delta: float = DELTA,
-    within: bool = False,
+    problem: Problem, theta: Array, draws: int, seed: int, units: Clusters, others: Array, *, delta: float = DELTA
 ) -> Bootstrap:
-    """`draws` refits of resampled runs, starting at the fit `theta` (free,); `groups` (rows,) numbers them from 0.
+    """`draws` refits of resampled units, about the fit `theta` (free,), from it or from the best of `others`.
 
-    `within`: every group is kept and its runs are drawn, as coefficients of single groups need. `delta` is Huber's δ.
+    `others` is (points, free); `delta` is Huber's δ.
     """
-    weights = resampled(len(problem.losses), draws, seed, groups, within=within)
-    found = minimise(problem, np.tile(theta, (draws, 1)), schedule(START_DELTA, delta), weights)
+    weights = resampled(units, draws, seed)
+    pull = pulls(problem, theta, draws, units.count, np.random.default_rng([seed, 1]), delta)
+    sample = Sample(weights, pull)
+    starts = best_points(problem, np.vstack([theta, others]), sample, delta)
+    found = minimise(problem, starts, schedule(START_DELTA, delta), sample)
     good = np.isfinite(found.objective) & np.isfinite(found.theta).all(axis=1)
     return Bootstrap(problem.vectors(found.theta[good]), int((~good).sum()))
 
 
-def resampled(
-    rows: int, draws: int, seed: int, groups: NDArray[np.intp] | None = None, *, within: bool = False
-) -> Array:
-    """How often each run occurs in each draw (draws, rows)."""
+def resampled(units: Clusters, draws: int, seed: int) -> Array:
+    """How often each row occurs in each draw (draws, rows): as often as its unit is drawn within its stratum."""
     generator = np.random.default_rng(seed)
-    if groups is None:
-        return _counts(generator, rows, draws)
-    count = int(groups.max()) + 1
-    if count >= FEWEST_GROUPS and not within:
-        return _counts(generator, count, draws)[:, groups]
-    weights = np.empty((draws, rows))
-    for group in range(count):
-        mine = np.flatnonzero(groups == group)
-        weights[:, mine] = _counts(generator, len(mine), draws)
+    if units.strata is None:
+        return _counts(generator, units.count, draws)[:, units.labels]
+    weights = np.empty((draws, len(units.labels)))
+    for stratum in range(int(units.strata.max()) + 1):
+        mine = np.flatnonzero(units.strata == stratum)
+        members, inside = np.unique(units.labels[mine], return_inverse=True)
+        weights[:, mine] = _counts(generator, len(members), draws)[:, inside.reshape(-1)]
     return weights
 
 

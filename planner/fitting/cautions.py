@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.bootstrap import FEWEST_GROUPS
+from planner.fitting.clusters import FEWEST_GROUPS, Clusters
 from planner.fitting.diagnostics import Diagnostics
 from planner.fitting.objective import DELTA
 from planner.fitting.problem import Problem
@@ -25,11 +25,16 @@ LARGEST_MISS = 2.5  # mean held-out error over the median residual
 
 
 def cautions(
-    problem: Problem, theta: Array, found: Diagnostics, exponent_range: tuple[float, float] | None
+    problem: Problem,
+    theta: Array,
+    found: Diagnostics,
+    exponent_range: tuple[float, float] | None,
+    units: Clusters,
 ) -> tuple[Caution, ...]:
     """The diagnostics that a reader has to know of, as warnings."""
     notes: list[Caution] = []
-    if found.group_count is not None and found.group_count < FEWEST_GROUPS:
+    notes += _unit_cautions(problem, found, units)
+    if units.strata is not None and found.group_count is not None:
         plural = "group" if found.group_count == 1 else "groups"
         sentence = (
             f"{found.group_count} {plural} cannot show how groups differ: runs were resampled within each, so the "
@@ -41,8 +46,8 @@ def cautions(
     stuck = [c.name for c, x, a, b in zip(problem.free, theta, low, high, strict=True) if x <= a or x >= b]
     if stuck:
         notes.append(Caution("AT_BOUND", f"{', '.join(stuck)} ended at the limit of the allowed range"))
-    if found.rows < RUNS_PER_COEFFICIENT * len(problem.free):
-        notes.append(Caution("FEW_RUNS", f"{found.rows} runs for {len(problem.free)} coefficients"))
+    if units.count < RUNS_PER_COEFFICIENT * len(problem.free):
+        notes.append(Caution("FEW_RUNS", f"{units.count} runs for {len(problem.free)} coefficients"))
     if found.condition_number > LARGEST_CONDITION_NUMBER:
         sentence = f"the runs hardly tell the coefficients apart (condition number {found.condition_number:.1e})"
         notes.append(Caution("WEAKLY_IDENTIFIED", sentence))
@@ -54,8 +59,11 @@ def cautions(
         )
         notes.append(Caution("FRONTIER_ONLY", sentence))
     if found.influence is not None and found.influence.shift_in_standard_errors > LARGEST_INFLUENCE:
+        lonely = found.influence.rows == 1
+        what = f"row {found.influence.row} alone"
+        what = what if lonely else f"the {found.influence.rows} rows of the run that begins at {what[:-6]}"
         sentence = (
-            f"leaving out row {found.influence.row} alone moves {found.influence.coefficient} by "
+            f"leaving out {what} moves {found.influence.coefficient} by "
             f"{found.influence.shift_in_standard_errors:.1f} standard errors"
         )
         notes.append(Caution("INFLUENTIAL_RUN", sentence))
@@ -91,6 +99,24 @@ def _group_cautions(found: Diagnostics) -> list[Caution]:
         + ": fit such groups by themselves"
     )
     return [Caution("GROUP_BIAS", sentence)]
+
+
+def _unit_cautions(problem: Problem, found: Diagnostics, units: Clusters) -> list[Caution]:
+    """That rows are points of fewer runs, and that rows are there more than once."""
+    notes = []
+    if units.curves and units.count < found.rows:
+        sentence = (
+            f"{found.rows} rows are points of {units.count} runs ({units.what}): whole runs were resampled, left out "
+            "and held out, since points of one run err together"
+        )
+        notes.append(Caution("CURVES", sentence))
+    if not units.curves:
+        cells = np.stack([*problem.variables.values(), problem.losses], axis=1)
+        repeated = len(cells) - len(np.unique(cells, axis=0))
+        if repeated:
+            sentence = f"{repeated} rows repeat another row exactly: they count in the fit, but as one run in intervals"
+            notes.append(Caution("REPEATED_ROWS", sentence))
+    return notes
 
 
 def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:

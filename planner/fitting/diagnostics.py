@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
+from planner.fitting.clusters import Clusters
 from planner.fitting.drift import drift_of_split, measured_drift
-from planner.fitting.newton import minimise, schedule
+from planner.fitting.newton import best_points, minimise, schedule
 from planner.fitting.objective import Huber
 from planner.fitting.observations import Observations
-from planner.fitting.problem import Problem
+from planner.fitting.problem import Problem, Sample
 from planner.laws.form import Form
 from planner.laws.law import DRIFT_LEVEL, frozen_spans, outside
 
@@ -27,15 +28,22 @@ REGION_SHARE = 1.0 / 3.0
 LEFT_OUT_EACH = 256  # up to so many runs, each is left out in turn
 SUSPECTS = 40
 WORST_GROUPS = 20
+NO_CHEAP, NO_DEAR = "without the cheapest third", "without the dearest third"
+REGIONS = (NO_CHEAP, NO_DEAR)
+HELD_OUT = {"the cheaper half": 0.5, "the cheaper two thirds": 1.0 - REGION_SHARE}  # the last is the test reported
 
 
 @dataclass(frozen=True)
 class Influence:
-    """The run whose removal moves the coefficients most, in standard errors of the coefficient moved most."""
+    """The run whose removal moves the coefficients most, in standard errors of the coefficient moved most.
 
-    row: int  # counted from 1 in the table as given
+    Rows that err together (points of one training curve, a run entered twice) are removed together.
+    """
+
+    row: int  # counted from 1 in the table as given; the first of those removed together
     coefficient: str
     shift_in_standard_errors: float
+    rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,12 +96,19 @@ class Diagnostics:
     influence: Influence | None
     regions: tuple[RegionRefit, ...]
     extrapolation: ExtrapolationTest | None
+    independent_count: int | None = None  # rows that err independently: runs, where several rows are points of one
     group_count: int | None = None  # groups of runs (corpora, recipes, training curves), where a column names them
     groups: tuple[GroupResidual, ...] = ()  # the worst fitted first, at most twenty
 
 
-def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | None) -> Diagnostics:
-    """All checks of the fit `theta` (free,); `draws` (draws, coefficients) sharpen some of them."""
+def diagnose(
+    problem: Problem, theta: Array, seen: Observations, draws: Array | None, units: Clusters, others: Array
+) -> Diagnostics:
+    """All checks of the fit `theta` (free,); `draws` (draws, coefficients) sharpen some of them.
+
+    `units` are what is left out and held out as a whole, `others` (points, free) more places to look for refits.
+    """
+    found = refits(problem, theta, _parts(problem, seen, units), others)
     residual = problem.residuals(theta[None])[0]
     spare = max(len(residual) - len(theta), 1)
     total = float(np.sum((problem.targets - problem.targets.mean()) ** 2))
@@ -106,9 +121,10 @@ def diagnose(problem: Problem, theta: Array, seen: Observations, draws: Array | 
         condition_number=_condition(jacobian),
         correlations=_correlations(problem, draws),
         parameter_token_correlation=_frontier(seen),
-        influence=None if draws is None else _influence(problem, theta, seen, draws, jacobian, residual),
-        regions=_regions(problem, theta, seen),
-        extrapolation=_extrapolation(problem, theta, seen),
+        influence=None if draws is None else _influence(problem, theta, seen, draws, jacobian, residual, units),
+        regions=tuple(_region(problem, name, part) for name, part in found.items() if name in REGIONS),
+        extrapolation=_extrapolation(problem, seen, found),
+        independent_count=units.count,
         group_count=seen.group_count,
         groups=_groups(residual, seen),
     )
@@ -159,53 +175,89 @@ def _frontier(seen: Observations) -> float | None:
 
 
 def _influence(
-    problem: Problem, theta: Array, seen: Observations, draws: Array, jacobian: Array, residual: Array
+    problem: Problem,
+    theta: Array,
+    seen: Observations,
+    draws: Array,
+    jacobian: Array,
+    residual: Array,
+    units: Clusters,
 ) -> Influence | None:
-    """Every run is really left out; of large tables only those that one Newton step says matter most."""
+    """Every unit is really left out; of large tables only those that one Newton step says matter most."""
     names = problem.form.names()
     spread = problem.to_theta(draws[:, [names.index(c.name) for c in problem.free]]).std(axis=0)
     if not np.all(spread > 0):
         return None
     hessian = problem.derivatives(theta[None], Huber()).hessian[0]
     gradients = jacobian * Huber().slope(residual)
-    steps = np.linalg.pinv(hessian, rcond=1e-12) @ gradients / spread[:, None]
+    together = np.stack([np.bincount(units.labels, g, units.count) for g in gradients])
+    steps = np.linalg.pinv(hessian, rcond=1e-12) @ together / spread[:, None]
     suspects = np.argsort(-np.abs(steps).max(axis=0), kind="stable")
-    suspects = suspects if len(residual) <= LEFT_OUT_EACH else suspects[:SUSPECTS]
-    weights = np.ones((len(suspects), len(residual)))
-    weights[np.arange(len(suspects)), suspects] = 0.0
-    refitted = minimise(problem, np.tile(theta, (len(suspects), 1)), schedule(0.003), weights).theta
+    suspects = suspects if units.count <= LEFT_OUT_EACH else suspects[:SUSPECTS]
+    weights = (units.labels != suspects[:, None]).astype(float)
+    refitted = minimise(problem, np.tile(theta, (len(suspects), 1)), schedule(0.003), Sample(weights)).theta
     shift = np.abs(refitted - theta) / spread
     worst, which = np.unravel_index(int(np.argmax(shift)), shift.shape)
-    row = int(seen.rows[suspects[worst]]) + 1
-    return Influence(row, problem.free[int(which)].name, float(shift[worst, which]))
+    rows = np.flatnonzero(units.labels == suspects[worst])
+    first = int(seen.rows[rows[0]]) + 1
+    return Influence(first, problem.free[int(which)].name, float(shift[worst, which]), len(rows))
 
 
-def refit(problem: Problem, theta: Array, chosen: NDArray[np.bool_]) -> Array:
-    """θ (free,) of the fit to the chosen rows, from the full fit and points round it."""
-    variables = {k: v[chosen] for k, v in problem.variables.items()}
-    part = Problem(problem.form, variables, problem.losses[chosen], problem.fixed)
-    around = np.random.default_rng(0).standard_normal((7, len(theta))) * 0.2
-    starts = theta + np.vstack([np.zeros(len(theta)), around])
-    found = minimise(part, starts, schedule(0.05))
-    return np.asarray(found.theta[int(np.argmin(found.objective))])
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The runs that a refit saw, and its θ (free,)."""
+
+    chosen: NDArray[np.bool_]
+    theta: Array
 
 
-def _regions(problem: Problem, theta: Array, seen: Observations) -> tuple[RegionRefit, ...]:
-    flops = seen.training_flops
-    if not np.all(np.isfinite(flops)) or np.ptp(flops) == 0:
-        return ()
-    low, high = np.quantile(flops, [REGION_SHARE, 1.0 - REGION_SHARE])
-    parts = {"without the cheapest third": flops > low, "without the dearest third": flops < high}
-    return tuple(
-        _region(problem, theta, name, chosen) for name, chosen in parts.items() if _determined(problem, chosen)
-    )
+def refits(problem: Problem, theta: Array, parts: Mapping[str, NDArray[np.bool_]], others: Array) -> dict[str, Part]:
+    """The fit to each part of the runs, from the whole fit and from the best of `others` for that part."""
+    if not parts:
+        return {}
+    weights = np.stack([chosen.astype(float) for chosen in parts.values()])
+    lowest = best_points(problem, np.vstack([theta, others]), Sample(weights))
+    twice = Sample(np.concatenate([weights, weights]))
+    found = minimise(problem, np.concatenate([np.tile(theta, (len(parts), 1)), lowest]), schedule(0.05), twice)
+    from_fit, from_best = found.objective.reshape(2, -1)
+    return {
+        name: Part(chosen, found.theta[k if from_fit[k] <= from_best[k] else k + len(parts)])
+        for k, (name, chosen) in enumerate(parts.items())
+    }
 
 
-def _region(problem: Problem, theta: Array, name: str, chosen: NDArray[np.bool_]) -> RegionRefit:
-    vector = problem.vectors(refit(problem, theta, chosen)[None])[0]
-    form = problem.form.from_vector(vector)
+def _parts(problem: Problem, seen: Observations, units: Clusters) -> dict[str, NDArray[np.bool_]]:
+    """Parts of the compute range by name, those that determine a fit."""
+    order = _order(seen)
+    if order is None or np.ptp(order) == 0:
+        return {}
+    parts = {}
+    if order is seen.training_flops:
+        low, high = np.quantile(order, [REGION_SHARE, 1.0 - REGION_SHARE])
+        parts = {NO_CHEAP: order > low, NO_DEAR: order < high}
+    ends = _ends(order, units) if units.curves else order  # a run is dear if its end is: its start knows of its end
+    for name, share in HELD_OUT.items():
+        parts[name] = ends <= np.quantile(ends, share)
+        if units.curves and not _determined(problem, parts[name]):
+            parts[name] = order <= np.quantile(order, share)
+    return {name: chosen for name, chosen in parts.items() if _determined(problem, chosen) and not chosen.all()}
+
+
+def _order(seen: Observations) -> Array | None:
+    """What runs are dear by: compute, or where that is unknown the variable that spans most."""
+    return seen.training_flops if np.all(np.isfinite(seen.training_flops)) else _widest(seen.variables)
+
+
+def _ends(flops: Array, units: Clusters) -> Array:
+    most = np.zeros(units.count)
+    np.maximum.at(most, units.labels, flops)
+    return np.asarray(most[units.labels])
+
+
+def _region(problem: Problem, name: str, part: Part) -> RegionRefit:
+    form = problem.form.from_vector(problem.vectors(part.theta[None])[0])
     values = {k: float(v) for k, v in form.values().items()}
-    return RegionRefit(name, int(chosen.sum()), values, parameter_exponent(form))
+    return RegionRefit(name, int(part.chosen.sum()), values, parameter_exponent(form))
 
 
 def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
@@ -214,22 +266,17 @@ def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
     return varied and len(np.unique(matrix, axis=0)) > len(problem.free)
 
 
-def _extrapolation(problem: Problem, theta: Array, seen: Observations) -> ExtrapolationTest | None:
-    """By compute, or where that is unknown by the variable that spans most."""
-    order = seen.training_flops if np.all(np.isfinite(seen.training_flops)) else _widest(seen.variables)
-    if order is None:
-        return None
+def _extrapolation(problem: Problem, seen: Observations, found: Mapping[str, Part]) -> ExtrapolationTest | None:
+    order = _order(seen)
     drifts: list[float] = []
     tested: tuple[NDArray[np.bool_], Array] | None = None
-    for share in (0.5, 1.0 - REGION_SHARE):  # the second is the test that is reported
-        cheap = order <= np.quantile(order, share)
-        if cheap.all() or not _determined(problem, cheap):
-            continue
-        residual = problem.residuals(refit(problem, theta, cheap)[None])[0]
-        tested = cheap, residual[~cheap]
-        scatter = float(np.quantile(np.abs(residual[cheap]), DRIFT_LEVEL))
-        drifts.append(drift_of_split(residual[~cheap], _decades_outside(seen, cheap), scatter))
-    if tested is None:
+    for name in HELD_OUT:
+        if name in found and order is not None:
+            cheap, residual = found[name].chosen, problem.residuals(found[name].theta[None])[0]
+            tested = cheap, residual[~cheap]
+            scatter = float(np.quantile(np.abs(residual[cheap]), DRIFT_LEVEL))
+            drifts.append(drift_of_split(residual[~cheap], _decades_outside(seen, cheap), scatter))
+    if tested is None or order is None:
         return None
     cheap, error = tested
     return ExtrapolationTest(

@@ -21,6 +21,7 @@ from planner.errors import InvalidInput, Range, UnknownName, Violation, require
 from planner.fitting.bootstrap import bootstrap as bootstrapped
 from planner.fitting.breaks import shape_cautions
 from planner.fitting.cautions import cautions
+from planner.fitting.clusters import clusters
 from planner.fitting.diagnostics import Diagnostics, diagnose, require_finite
 from planner.fitting.drift import expected_drift, fall_per_decade
 from planner.fitting.newton import Minimum, minimise, schedule
@@ -30,6 +31,7 @@ from planner.fitting.problem import Problem
 from planner.fitting.projection import Screening, screen
 from planner.fitting.refit import POOLED, grouped
 from planner.fitting.runs import Runs
+from planner.fitting.slips import slip_cautions
 from planner.laws.allocation_line import AllocationLine, Envelope
 from planner.laws.by_group import MOST_GROUPS
 from planner.laws.caution import Caution
@@ -41,6 +43,7 @@ from planner.laws.law import Law, Provenance, Span, frozen_spans
 
 Array = NDArray[np.float64]
 LEVEL = 0.8
+CELLS_FOR_DRAWS = 256
 EXACT = 1e-15  # an objective this small means data without noise
 DRAWS = Range(0, 100_000, "draws")
 SEEDS = Range(0, 2**63 - 1, "")
@@ -139,19 +142,19 @@ def fit_law(
     else:
         problem, screening = grouped(kind, seen, sharing, delta)
         kind = problem.form
-    theta, objective, search = _minimum(problem, screening, delta)
+    theta, objective, search, others = _minimum(problem, screening, starts, delta)
     require_finite(objective, form)
-    cloud = None
-    if bootstrap:
-        cloud = bootstrapped(problem, theta, bootstrap, seed, seen.groups, delta=delta, within=sharing != POOLED)
+    units = clusters(seen, problem.residuals(theta[None])[0], within=sharing != POOLED)
+    cloud = bootstrapped(problem, theta, bootstrap, seed, units, others, delta=delta) if bootstrap else None
     draws = None if cloud is None or not len(cloud.draws) else cloud.draws
     best = kind.from_vector(problem.vectors(theta[None])[0])
     exponent = _exponent(best, draws)
     beside, disagreement = _beside(kind, seen, exponent, best, draws, seed)
-    checked = diagnose(problem, theta, seen, draws)
+    checked = diagnose(problem, theta, seen, draws, units, others)
     limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
     options = {
         "form": form, "bootstrap": str(bootstrap), "where": where or "", "group": group or "", "delta": f"{delta:g}",
+        "resampled": f"{units.count} {units.what}",
         **({} if sharing == POOLED else {"sharing": sharing}),
         **{f"group {k}": group_name for k, group_name in enumerate(seen.group_names[:MOST_GROUPS], start=1)},
         **{f"column of {k}": v for k, v in seen.columns.items()},
@@ -184,7 +187,8 @@ def fit_law(
         search=search,
         diagnostics=checked,
         warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
-        + cautions(problem, theta, checked, limits)
+        + cautions(problem, theta, checked, limits, units)
+        + slip_cautions(seen)
         + disagreement
         + shape_cautions(seen),
         approaches=beside,
@@ -250,28 +254,34 @@ def held_coefficients(form: type[Form], fixed: Mapping[str, float] | None) -> di
 
 
 def screened(problem: Problem, starts: int | None = None, seed: int = 0) -> Screening:
-    """Starting points, fewer where they come from a grid."""
-    return screen(problem, starts or (12 if _gridded(problem) else 48), seed)
+    """Points worth starting from, the best first."""
+    return screen(problem, max(starts or 0, CELLS_FOR_DRAWS), seed)
 
 
 def _gridded(problem: Problem) -> bool:
     return sum(not c.linear for c in problem.free) <= 2
 
 
-def _minimum(problem: Problem, screening: Screening, delta: float) -> tuple[Array, float, SearchEvidence]:
-    """θ (free,) of the best minimum, its objective, and the evidence."""
+def _minimum(
+    problem: Problem, screening: Screening, starts: int | None, delta: float
+) -> tuple[Array, float, SearchEvidence, Array]:
+    """θ (free,) of the best minimum, its objective, the evidence, and other points (points, free) to look at.
+
+    Fewer of the points screened are polished where they come from a grid.
+    """
+    polished = screening.theta[: starts or (12 if _gridded(problem) else 48)]
     # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
     deltas = (0.05 if _gridded(problem) else 0.5, 0.003)
     unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0  # log residuals are of order one at most
-    far, near = (minimise(problem, screening.theta, schedule(unit * d, delta), iterations=150) for d in deltas)
+    far, near = (minimise(problem, polished, schedule(unit * d, delta), iterations=150) for d in deltas)
     found = _better(far, near)
     lowest = found.objective.min()
     tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
     best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
     objective = float(found.objective[best])
     share = float(np.mean(found.objective <= objective * (1.0 + 1e-6) + EXACT))
-    evidence = SearchEvidence(len(screening.theta), share, screening.profile_minima, float(found.gradient[best]))
-    return found.theta[best], objective, evidence
+    evidence = SearchEvidence(len(polished), share, screening.profile_minima, float(found.gradient[best]))
+    return found.theta[best], objective, evidence, np.vstack([found.theta, screening.theta])
 
 
 def _better(one: Minimum, other: Minimum) -> Minimum:
@@ -309,7 +319,13 @@ def _estimate(value: float, sample: Array | None) -> Estimate:
         return Estimate(value, float("nan"), float("nan"), float("nan"))
     tail = 0.5 * (1.0 - LEVEL)
     low, high = np.quantile(sample, [tail, 1.0 - tail])
-    return Estimate(value, float(low), float(high), float(np.std(sample, ddof=1)) if len(sample) > 1 else 0.0)
+    # Where the runs leave a direction open the draws may lie to one side of the fit, which is as possible as they are.
+    return Estimate(
+        value,
+        float(min(low, value)),
+        float(max(high, value)),
+        float(np.std(sample, ddof=1)) if len(sample) > 1 else 0.0,
+    )
 
 
 def _intervals(best: Form, draws: Array | None) -> Mapping[str, Estimate]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.fitting.objective import DELTA, Huber
-from planner.fitting.problem import Derivatives, Problem
+from planner.fitting.problem import Derivatives, Problem, Sample
 
 Array = NDArray[np.float64]
 CHUNK_VALUES = 16_384  # (batch × rows) evaluated at once: temporaries stay in the cache
@@ -39,19 +39,34 @@ def schedule(start: float, delta: float = DELTA) -> tuple[float, ...]:
     return tuple(float(d) for d in np.geomspace(start, delta, steps + 1))
 
 
+def best_points(problem: Problem, points: Array, sample: Sample, delta: float = DELTA) -> Array:
+    """For every member of the sample, the point of `points` (points, free) at which it is lowest: (batch, free)."""
+    size = max(1, CHUNK_VALUES // max(1, len(problem.losses)))
+    huber = Huber(delta)
+    parts = [huber.value(problem.residuals(points[k : k + size])) for k in range(0, len(points), size)]
+    each = np.concatenate(parts)
+    possible = np.asarray(np.isfinite(each).all(axis=1))
+    total = sample.weights @ np.where(possible[:, None], each, 0.0).T + np.where(possible, 0.0, np.inf)
+    if sample.pull is not None:
+        anchor, stiffness = sample.pull.anchor, sample.pull.stiffness
+        for k in range(points.shape[1]):
+            total += 0.5 * stiffness[:, k, None] * (points[:, k] - anchor[:, k, None]) ** 2
+    return np.asarray(points[np.argmin(total, axis=1)])
+
+
 def minimise(
     problem: Problem,
     theta: Array,
     deltas: tuple[float, ...],
-    weights: Array | None = None,
+    sample: Sample | None = None,
     iterations: int = 60,
     tolerance: float = 1e-12,
 ) -> Minimum:
-    """Minimise from every row of `theta` (batch, free), in chunks; `weights` (batch, rows) per member or None."""
+    """Minimise from every row of `theta` (batch, free), in chunks; `sample` says what differs between them."""
     size = max(1, CHUNK_VALUES // max(1, len(problem.losses)))
     parts = []
     for k in range(0, len(theta), size):
-        mine = None if weights is None else weights[k : k + size]
+        mine = None if sample is None else sample.take(slice(k, k + size))
         parts.append(_chunk(problem, theta[k : k + size], deltas, mine, iterations, tolerance))
     return Minimum(
         np.concatenate([p.theta for p in parts]),
@@ -61,17 +76,17 @@ def minimise(
 
 
 def _chunk(
-    problem: Problem, theta: Array, deltas: tuple[float, ...], weights: Array | None, iterations: int, tolerance: float
+    problem: Problem, theta: Array, deltas: tuple[float, ...], sample: Sample | None, iterations: int, tolerance: float
 ) -> Minimum:
     low, high = problem.bounds
     theta = np.clip(theta, low, high)
     for delta in deltas[:-1]:  # on the way down a rough minimum is enough
-        theta = _newton(problem, theta, Huber(delta), weights, 12, 1e-4 * delta).theta
-    return _newton(problem, theta, Huber(deltas[-1]), weights, iterations, tolerance)
+        theta = _newton(problem, theta, Huber(delta), sample, 12, 1e-4 * delta).theta
+    return _newton(problem, theta, Huber(deltas[-1]), sample, iterations, tolerance)
 
 
 def _newton(
-    problem: Problem, theta: Array, huber: Huber, weights: Array | None, iterations: int, tolerance: float
+    problem: Problem, theta: Array, huber: Huber, sample: Sample | None, iterations: int, tolerance: float
 ) -> Minimum:
     here = theta.copy()
     batch = len(theta)
@@ -79,7 +94,7 @@ def _newton(
     best, best_value, best_norm = theta.copy(), np.full(batch, np.inf), np.full(batch, np.inf)
     active = np.arange(batch)
     for _ in range(iterations):
-        mine = None if weights is None else weights[active]
+        mine = None if sample is None else sample.take(active)
         now = problem.derivatives(here[active], huber, mine)
         held = _held(problem, here[active], now.gradient)
         gradient = np.where(held, 0.0, now.gradient)
@@ -95,7 +110,7 @@ def _newton(
         if not busy.any():
             break
         active, gradient, held, value = active[busy], gradient[busy], held[busy], now.value[busy]
-        mine = None if mine is None else mine[busy]
+        mine = None if mine is None else mine.take(busy)
         step = _step(problem, here[active], gradient, now, busy, held, damping[active])
         trial, better = _tried(problem, here[active], step, value, huber, mine)
         here[active] = np.where(better[:, None], trial, here[active])
@@ -133,15 +148,15 @@ def _step(
 
 
 def _tried(
-    problem: Problem, theta: Array, step: Array, value: Array, huber: Huber, weights: Array | None
+    problem: Problem, theta: Array, step: Array, value: Array, huber: Huber, sample: Sample | None
 ) -> tuple[Array, NDArray[np.bool_]]:
     """θ after the whole step, or after a quarter where the whole one goes up; and whether it may be taken."""
     low, high = problem.bounds
     trial = np.clip(theta + step, low, high)
-    better = problem.objective(trial, huber, weights) <= value * (1.0 + TIE)
+    better = problem.objective(trial, huber, sample) <= value * (1.0 + TIE)
     again = np.flatnonzero(~better)
     if len(again):
         trial[again] = np.clip(theta[again] + 0.25 * step[again], low, high)
-        mine = None if weights is None else weights[again]
+        mine = None if sample is None else sample.take(again)
         better[again] = problem.objective(trial[again], huber, mine) <= value[again] * (1.0 + TIE)
     return trial, np.asarray(better)

@@ -84,6 +84,8 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
     "nonzero_parameter_count": "nonzero",
 }
 
+RUN_COLUMNS = frozenset({"run_id", "run", "run_name", "runid", "hyper_id", "wandb_id", "experiment_id", "trial_id"})
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -99,6 +101,8 @@ class Observations:
     rows_excluded: int  # rows the filter left out
     groups: NDArray[np.intp] | None = None  # (rows,) numbers from 0 in order of appearance, where a column names groups
     group_names: tuple[str, ...] = ()  # by number
+    run_labels: NDArray[np.intp] | None = None  # likewise of the run a row belongs to, where `run_column` names it
+    run_column: str = ""
 
     @property
     def group_count(self) -> int | None:
@@ -119,6 +123,8 @@ class Observations:
             self.rows_excluded,
             None if members is None else numbered(members),
             () if members is None else tuple(self.group_names[g] for g in dict.fromkeys(members.tolist())),
+            None if self.run_labels is None else numbered(self.run_labels[chosen]),
+            self.run_column,
         )
 
 
@@ -192,6 +198,7 @@ def observe(
         int((~mask).sum()),
         None if members is None else numbered(members[usable]),
         () if members is None else tuple(dict.fromkeys(members[usable].tolist())),
+        *_runs_named(table, usable),
     )
 
 
@@ -275,6 +282,17 @@ def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]
         table.how["training_flops"] = "6 × parameter_count × token_count"
         return np.asarray(SIMPLE.training_flops(arrays["parameter_count"], arrays["token_count"]))
     return np.full(int(usable.sum()), np.nan)
+
+
+def _runs_named(table: _Table, usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp] | None, str]:
+    """Numbers of the runs that rows belong to and the column that names them; a blank cell is a run of its own."""
+    column = next((n for n in table.runs.names if n.lower() in RUN_COLUMNS and n not in table.columns.values()), None)
+    if column is None:
+        return None, ""
+    cells = table.runs.columns[column].take(table.rows[usable])
+    known = np.where(cells.blank, "", cells.cells.astype(str))
+    alone = np.char.add("row ", np.arange(len(known)).astype(str))
+    return numbered(np.where(known == "", alone, known)), column
 
 
 def _check_enough(form: type[Form], values: Mapping[str, Array], usable: NDArray[np.bool_], free: int) -> None:

@@ -2,7 +2,7 @@
 
 Works in transformed coordinates θ, the logarithm of coefficients that are positive scales and the coefficient itself
 otherwise, so that steps are of comparable size. All methods take a batch θ of shape (batch, free) and evaluate all
-members at once; `weights` (batch, rows) or None lets every member have its own bootstrap sample.
+members at once; a `Sample` lets every member have its own bootstrap sample of the runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,27 @@ class Derivatives:
     gradient: Array
     hessian: Array
     gauss_newton_diagonal: Array  # (batch, free): the scale of each coordinate
+
+
+@dataclass(frozen=True, eq=False)
+class Pull:
+    """½ stiffness (θ - anchor)², added to the objective; both (batch, free)."""
+
+    anchor: Array
+    stiffness: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What differs between the members of a batch: weights of the runs (batch, rows), and a pull towards anchors."""
+
+    weights: Array
+    pull: Pull | None = None
+
+    def take(self, members: Any) -> Sample:
+        """The sample of these members (a slice, indices or a mask)."""
+        pull = None if self.pull is None else Pull(self.pull.anchor[members], self.pull.stiffness[members])
+        return Sample(self.weights[members], pull)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +89,11 @@ class Problem:
     def _logarithmic(self) -> NDArray[np.bool_]:
         return np.array([c.logarithmic for c in self.free])
 
+    def search_range(self, k: int) -> tuple[float, float]:
+        """Where the k-th free coefficient is looked for, in θ."""
+        low, high = self.free[k].search
+        return (float(np.log(low)), float(np.log(high))) if self.free[k].logarithmic else (float(low), float(high))
+
     def to_theta(self, values: Array) -> Array:
         """θ of free coefficient values (..., free)."""
         return np.where(self._logarithmic, np.log(np.where(self._logarithmic, values, 1.0)), values)
@@ -91,10 +118,12 @@ class Problem:
     def _compared(self, predicted: Array) -> Array:
         return np.asarray((predicted if self.signed else np.log(predicted)) - self.targets)
 
-    def objective(self, theta: Array, huber: Huber, weights: Array | None = None) -> Array:
+    def objective(self, theta: Array, huber: Huber, sample: Sample | None = None) -> Array:
         """Summed Huber loss (batch,); infinite where the prediction is not a positive number."""
         each = huber.value(self.residuals(theta))
-        total = each.sum(axis=1) if weights is None else np.einsum("bn,bn->b", each, weights)
+        total = each.sum(axis=1) if sample is None else np.einsum("bn,bn->b", each, sample.weights)
+        if sample is not None and sample.pull is not None:
+            total = total + 0.5 * (sample.pull.stiffness * (theta - sample.pull.anchor) ** 2).sum(axis=1)
         return np.where(np.isfinite(total), total, np.inf)
 
     def predicted_jet(self, theta: Array) -> Jet:
@@ -122,7 +151,7 @@ class Problem:
             np.divide(g, scale, out=jacobian[:, k])
         return jacobian
 
-    def derivatives(self, theta: Array, huber: Huber, weights: Array | None = None) -> Derivatives:
+    def derivatives(self, theta: Array, huber: Huber, sample: Sample | None = None) -> Derivatives:
         """The objective with exact gradient and Hessian for every member of the batch."""
         jet = self.predicted_jet(theta)
         shape = (len(theta), len(self.losses))
@@ -131,8 +160,8 @@ class Problem:
             residual = self._compared(predicted)
         slope, bend = huber.slope(residual), huber.curvature(residual)
         value = huber.value(residual)
-        if weights is not None:
-            slope, bend, value = slope * weights, bend * weights, value * weights
+        if sample is not None:
+            slope, bend, value = slope * sample.weights, bend * sample.weights, value * sample.weights
         jacobian = self._jacobian(jet, len(theta))
         gradient = np.einsum("bkn,bn->bk", jacobian, slope)
         # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L;
@@ -147,4 +176,10 @@ class Problem:
             if i != j:
                 hessian[:, j, i] += entry
         diagonal = np.einsum("bkn,bkn->bk", jacobian, jacobian)
-        return Derivatives(value.sum(axis=1), gradient, hessian, diagonal)
+        total = value.sum(axis=1)
+        if sample is not None and sample.pull is not None:
+            away, stiffness = theta - sample.pull.anchor, sample.pull.stiffness
+            total = total + 0.5 * (stiffness * away**2).sum(axis=1)
+            gradient = gradient + stiffness * away
+            hessian = hessian + stiffness[:, :, None] * np.eye(len(self.free))
+        return Derivatives(total, gradient, hessian, diagonal)

@@ -74,9 +74,7 @@ def _cells(problem: Problem, nonlinear: list[int], seed: int, points: int) -> tu
     """θ of the nonlinear coefficients (cells, nonlinear), and the grid's side if it is a grid."""
     if not nonlinear:
         return np.zeros((1, 0)), None
-    ranges = np.array([problem.free[k].search for k in nonlinear])
-    lower = np.array([_axis(problem, k, v) for k, v in zip(nonlinear, ranges[:, 0], strict=True)])
-    upper = np.array([_axis(problem, k, v) for k, v in zip(nonlinear, ranges[:, 1], strict=True)])
+    lower, upper = np.array([problem.search_range(k) for k in nonlinear]).T
     if len(nonlinear) <= 2:
         axes = [np.linspace(a, b, GRID_SIDE) for a, b in zip(lower, upper, strict=True)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(nonlinear)), GRID_SIDE
@@ -86,17 +84,13 @@ def _cells(problem: Problem, nonlinear: list[int], seed: int, points: int) -> tu
     return lower + unit * (upper - lower), None
 
 
-def _axis(problem: Problem, k: int, value: float) -> float:
-    return float(np.log(value)) if problem.free[k].logarithmic else float(value)
-
-
 def _project(problem: Problem, theta: Array) -> None:
     """Fill in the linear coefficients of every row of `theta` (cells, free), in place."""
     linear = [k for k, c in enumerate(problem.free) if c.linear]
     if not linear:
         return
     with np.errstate(all="ignore"):  # far cells may overflow; their score is infinite
-        columns, offset = _columns(problem, theta, linear)
+        columns, offset = linear_columns(problem, theta, linear)
     goal = problem.losses if problem.signed else np.ones_like(problem.losses)
     huber = Huber(SCREENING_DELTA)
     scale = np.sqrt((columns**2).mean(axis=2, keepdims=True))
@@ -114,7 +108,7 @@ def _project(problem: Problem, theta: Array) -> None:
         theta[:, k] = np.clip(np.log(np.maximum(values[:, j], least)), low[k], high[k])
 
 
-def _columns(problem: Problem, theta: Array, linear: list[int]) -> tuple[Array, Array]:
+def linear_columns(problem: Problem, theta: Array, linear: list[int]) -> tuple[Array, Array]:
     """Columns ∂loss/∂linear (cells, linear, rows), and what no linear coefficient explains: over the observed loss."""
     names = [c.name for c in problem.form.coefficients]
     at = theta.copy()

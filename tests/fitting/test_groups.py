@@ -10,6 +10,7 @@ import pytest
 from planner.errors import InvalidInput, UnknownName
 from planner.fitting import FittedLaw, Runs, fit_law, from_document, to_document
 from planner.fitting.bootstrap import resampled
+from planner.fitting.clusters import Clusters
 from planner.fitting.observations import numbered
 from planner.laws import law
 
@@ -32,7 +33,7 @@ def codes(found: FittedLaw) -> set[str]:
 
 def test_whole_groups_are_drawn() -> None:
     groups = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 6])
-    weights = resampled(21, 50, 0, groups)
+    weights = resampled(Clusters(groups, "groups"), 50, 0)
     for group in range(6):
         assert np.all(weights[:, groups == group] == weights[:, groups == group][:, :1])
     first_of_each = weights[:, np.searchsorted(groups, np.arange(6))]
@@ -41,16 +42,17 @@ def test_whole_groups_are_drawn() -> None:
 
 def test_runs_are_drawn_within_groups_where_there_are_fewer_than_five() -> None:
     groups = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 3])
-    weights = resampled(10, 50, 0, groups)
+    weights = resampled(Clusters(np.arange(10), "runs", strata=groups), 50, 0)
     for group, size in enumerate((3, 2, 4, 1)):
         assert np.all(weights[:, groups == group].sum(axis=1) == size)
     assert np.ptp(weights[:, 0]) > 0
 
 
 def test_without_groups_all_runs_are_drawn_together() -> None:
-    weights = resampled(10, 50, 3)
+    runs = Clusters(np.arange(10), "runs")
+    weights = resampled(runs, 50, 3)
     assert np.all(weights.sum(axis=1) == 10)
-    assert np.array_equal(weights, resampled(10, 50, 3))
+    assert np.array_equal(weights, resampled(runs, 50, 3))
 
 
 def test_labels_are_numbered_in_order_of_appearance() -> None:
