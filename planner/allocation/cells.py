@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from planner.allocation.assumptions import assumed
 from planner.allocation.problem import HardwareChoice
 from planner.errors import InvalidInput, PlanningError, UnsupportedCombination, Violation
-from planner.hardware import Price, ServingCell, accelerator, accelerator_names, precision, price, serving_cell
+from planner.hardware import Accelerator, Catalogue, Price, ServingCell, precision, serving_cell
 from planner.hardware.carbon import embodied
 from planner.hardware.training import TrainingCell, training_cell
 
@@ -63,27 +63,36 @@ def training_layouts(choice: HardwareChoice, field: str = "hardware") -> tuple[T
     return _training_layouts(*_key(choice), field)
 
 
-def serving_layouts(choice: HardwareChoice, is_moe: bool, field: str = "hardware") -> tuple[ServingLayout, ...]:
-    """Every serving layout of a choice. Raises UnknownName or InvalidInput naming what cannot be used."""
-    return _serving_layouts(*_key(choice), is_moe, field)
+def serving_layouts(
+    choice: HardwareChoice, is_moe: bool, field: str = "hardware", architecture: str = ""
+) -> tuple[ServingLayout, ...]:
+    """Every serving layout of a choice. Raises UnknownName or InvalidInput naming what cannot be used.
+
+    `architecture`: of the model that is served, where there is one (see `planner.hardware.architecture`).
+    """
+    return _serving_layouts(*_key(choice), is_moe, field, architecture)
 
 
 def _key(choice: HardwareChoice) -> tuple[Any, ...]:
-    return choice.accelerators, choice.precisions, choice.price_term, tuple(sorted(choice.price_usd_per_hour.items()))
+    own_prices = tuple(sorted(choice.price_usd_per_hour.items()))
+    return choice.accelerators, choice.precisions, choice.price_term, own_prices, choice.catalogue
 
 
-@cache
+@lru_cache(maxsize=256)
 def _training_layouts(
-    names: tuple[str, ...], formats: tuple[str, ...], term: str, own_prices: tuple[tuple[str, float], ...], field: str
+    names: tuple[str, ...],
+    formats: tuple[str, ...],
+    term: str,
+    own_prices: tuple[tuple[str, float], ...],
+    catalogue: Catalogue,
+    field: str,
 ) -> tuple[TrainingLayout, ...]:
     layouts = []
-    for chip, offer in _priced(names, term, own_prices, field):
+    for chip, offer in _priced(names, term, own_prices, catalogue, field):
         for name in _formats(chip, formats, assumed("training", "precisions"), bool(names), field):
             label, batch = precision(name).name, float(assumed("training", "global_batch_tokens"))
             cells = {
-                (t, p): training_cell(
-                    chip.name, name, tensor_parallel=t, pipeline_parallel=p, global_batch_tokens=batch
-                )
+                (t, p): training_cell(chip, name, tensor_parallel=t, pipeline_parallel=p, global_batch_tokens=batch)
                 for t in assumed("training", "tensor_parallel")
                 for p in assumed("training", "pipeline_parallel")
             }
@@ -106,37 +115,40 @@ def _training_layouts(
     return tuple(sorted(layouts, key=lambda y: y.model_parallel))
 
 
-@cache
+@lru_cache(maxsize=256)
 def _serving_layouts(
     names: tuple[str, ...],
     formats: tuple[str, ...],
     term: str,
     own_prices: tuple[tuple[str, float], ...],
+    catalogue: Catalogue,
     is_moe: bool,
     field: str,
+    architecture: str,
 ) -> tuple[ServingLayout, ...]:
-    layouts = []
-    for chip, offer in _priced(names, term, own_prices, field):
+    layouts, engine, own = [], catalogue.engine, catalogue.calibration
+    for chip, offer in _priced(names, term, own_prices, catalogue, field):
         for name in _formats(chip, formats, assumed("serving", "precisions"), bool(names), field):
             for tensor in assumed("serving", "tensor_parallel"):
                 if tensor > chip.scaleup_domain:
                     continue
                 for expert in {1, tensor} if is_moe else {1}:
-                    cell = serving_cell(chip.name, name, tensor_parallel=tensor, expert_parallel=expert)
-                    layouts.append(ServingLayout(cell, offer, embodied(chip).grams_per_hour))
+                    cell = serving_cell(chip, name, tensor_parallel=tensor, expert_parallel=expert, engine=engine)
+                    levelled = own.cell(cell, architecture) if own else cell
+                    layouts.append(ServingLayout(levelled, offer, embodied(chip).grams_per_hour))
     return tuple(sorted(layouts, key=lambda y: y.accelerators))
 
 
 def _priced(
-    names: tuple[str, ...], term: str, own_prices: tuple[tuple[str, float], ...], field: str
-) -> list[tuple[Any, Price]]:
+    names: tuple[str, ...], term: str, own_prices: tuple[tuple[str, float], ...], catalogue: Catalogue, field: str
+) -> list[tuple[Accelerator, Price]]:
     """Accelerators with the offer to price them with; a named one without an offer is an error, others are left out."""
-    own = {accelerator(name).name: value for name, value in own_prices}
+    own = {catalogue.accelerator(name).name: value for name, value in own_prices}
     found = []
-    for name in names or accelerator_names():
-        chip = accelerator(name)
+    for name in names or catalogue.accelerator_names():
+        chip = catalogue.accelerator(name)
         try:
-            offer = price(chip.name, term, price_usd_per_hour=own.get(chip.name))
+            offer = catalogue.price(chip, term, own.get(chip.name))
         except InvalidInput as error:
             if names or any(v.field == "term" for v in error.violations):
                 raise InvalidInput(

@@ -33,13 +33,14 @@ from planner.allocation.problem import DeploymentProblem
 from planner.allocation.provenance import electricity_provenance, hardware_revision, price_provenance, versions
 from planner.allocation.uncertainty import cost_estimates
 from planner.errors import InvalidInput, Violation
-from planner.hardware import ModelShape, ServingCell, hypothetical_shape, model_shape
+from planner.hardware import ModelShape, ServingCell, architecture, hypothetical_shape
 from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.cells import stack
 from planner.hardware.energy import board_watts, site_factor
 from planner.hardware.memory import serving_memory_fraction
 from planner.hardware.percentiles import percentile_factor
 from planner.hardware.queueing import replicas_needed, utilisation_limit
+from planner.hardware.recalibration import Recalibration, group_of
 from planner.hardware.serving import tpot_seconds, ttft_seconds
 from planner.laws import Caution
 
@@ -72,6 +73,8 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
     limits = _limits(problem)
     provenance = {**versions(), "hardware_revision": hardware_revision()}
     provenance |= {"model": shape.name, "model.source": shape.source}
+    own = problem.hardware.catalogue.calibration
+    provenance |= {"calibration": own.name} if own else {}
     provenance |= electricity_provenance("serving", grid(problem.hardware.grid_zone))
     warnings = shape_cautions(problem, shape)
     effort = SearchEffort(options.fits.size, 0, 0.0)
@@ -92,6 +95,10 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
     first, others = best[0], _others(options, best)[: problem.alternative_count]
     metrics = _at(options, first)
     value = metrics[objective]
+    group = group_of(str(options.layouts[first[0]].cell.accelerator), _architecture(problem, shape))
+    measured = own if own and group in own.group_levels else None
+    if own and not measured:
+        warnings = (*warnings, calibrated_elsewhere(own, group))
     binding = _binding(options, objective, limits, value)
     certificate = Certificate(
         relative_gap=0.0,
@@ -106,7 +113,7 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
         Outcome.OPTIMAL,
         objective,
         decision=_decision(problem, shape, options, first),
-        metrics=cost_estimates(metrics),
+        metrics=cost_estimates(metrics, measured.intervals if measured else None),
         certificate=replace(certificate, max_violation=max(certificate.max_violation, 0.0)),
         binding=binding,
         elasticities={b.metric: b.elasticity for b in binding},
@@ -119,8 +126,12 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
 
 def _shape(problem: DeploymentProblem) -> ModelShape:
     if problem.model:
-        return model_shape(problem.model)
+        return problem.hardware.catalogue.model_shape(problem.model)
     return hypothetical_shape(problem.parameter_count, float(problem.expert_count))
+
+
+def _architecture(problem: DeploymentProblem, shape: ModelShape) -> str:
+    return architecture(shape) if problem.model else ""
 
 
 def _limits(problem: DeploymentProblem) -> dict[str, float]:
@@ -142,7 +153,7 @@ def batch_sizes() -> Array:
 
 
 def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
-    layouts = serving_layouts(problem.hardware, shape.is_moe)
+    layouts = serving_layouts(problem.hardware, shape.is_moe, architecture=_architecture(problem, shape))
     if not layouts:
         raise InvalidInput(Violation("hardware", "nothing", "an accelerator with a price and a format it has"))
     batches = batch_sizes()
@@ -151,8 +162,9 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     cell = ServingCell(**column)
     load = problem.workload
     inputs, outputs = load.input_token_count, load.output_token_count
-    tpot = tpot_seconds(shape, cell, batches, inputs, outputs)
-    ttft = ttft_seconds(shape, cell, batches, inputs, outputs)
+    constants = problem.hardware.catalogue.serving_constants
+    tpot = tpot_seconds(shape, cell, batches, inputs, outputs, constants=constants)
+    ttft = ttft_seconds(shape, cell, batches, inputs, outputs, constants=constants)
     request_seconds = ttft + outputs * tpot
     replicas = np.ceil(np.maximum(replicas_needed(load.requests_per_second, request_seconds, batches), 1e-9) - 1e-9)
     chips = replicas * cell.accelerators
@@ -297,6 +309,13 @@ def _refusal(options: Options, limits: Mapping[str, float]) -> tuple[tuple[Confl
         sentence = f"{name} <= {limit:.6g} cannot be met: the least under the other limits is {least:.6g}"
         conflicts.append(Conflict(name, limit, sentence))
     return tuple(conflicts), tuple(sorted(relaxations, key=lambda r: r.factor))
+
+
+def calibrated_elsewhere(own: Recalibration, group: str) -> Caution:
+    """What a stack's constants say of hardware or a model that was not measured with it."""
+    known = ", ".join(own.group_levels)
+    sentence = f"{own.name or 'the calibration'} was measured on {known}, not on {group.strip()}"
+    return Caution("CALIBRATED_ELSEWHERE", f"{sentence}: only what is common to the stack is carried over")
 
 
 def quantised(layout: ServingLayout) -> tuple[Caution, ...]:

@@ -87,7 +87,7 @@ def lifecycle_model(problem: LifecycleProblem, near: Near | None = None) -> Mode
         model = training_model(loss, Product(loss.expert_counts), max_accelerator_count=1.0)
         return with_serving_flops(model, problem.inference_token_count)
     train, serve = problem.training_hardware, problem.serving_hardware
-    if serve == HardwareChoice():
+    if serve == HardwareChoice(catalogue=serve.catalogue):
         serve = replace(train, max_accelerator_count=None, precisions=())
     product = Product(
         loss.expert_counts,
@@ -96,4 +96,7 @@ def lifecycle_model(problem: LifecycleProblem, near: Near | None = None) -> Mode
     )
     largest = train.max_accelerator_count or assumed("training", "max_accelerator_count")
     model = training_model(loss, product, max_accelerator_count=float(largest), grid_zone=train.grid_zone)
-    return with_serving(model, problem.workload, problem.inference_token_count, serve.grid_zone)
+    constants = serve.catalogue.serving_constants
+    model = with_serving(model, problem.workload, problem.inference_token_count, serve.grid_zone, constants)
+    own = serve.catalogue.calibration
+    return replace(model, sources={**model.sources, "calibration": own.name}) if own else model

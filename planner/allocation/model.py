@@ -26,7 +26,7 @@ from planner.hardware.energy import joules_per_output_token, site_factor, traini
 from planner.hardware.memory import serving_memory_fraction, training_memory_fraction
 from planner.hardware.percentiles import percentile_factor
 from planner.hardware.queueing import utilisation_limit
-from planner.hardware.serving import tpot_seconds, ttft_seconds, usd_per_million_output_tokens
+from planner.hardware.serving import ServingConstants, tpot_seconds, ttft_seconds, usd_per_million_output_tokens
 from planner.hardware.shapes import hypothetical_shape
 from planner.hardware.training import pipeline_bubble, training_seconds
 from planner.posynomial import Posynomial, constant, variable
@@ -173,7 +173,13 @@ def with_serving_flops(model: Model, inference_token_count: float) -> Model:
     return replace(model, metrics={**model.metrics, "lifetime_flops": lifetime})
 
 
-def with_serving(model: Model, workload: Workload, inference_token_count: float, grid_zone: str = "") -> Model:
+def with_serving(
+    model: Model,
+    workload: Workload,
+    inference_token_count: float,
+    grid_zone: str = "",
+    constants: ServingConstants | None = None,
+) -> Model:
     """Add serving on the cells' serving layouts, for a model shape that follows from N.
 
     Latencies are at the workload's percentile with the replica full; money and energy at the planned utilisation.
@@ -190,8 +196,8 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float,
     price = product.over_serving(lambda y: y.price.price_usd_per_hour)
     served_outputs = inference_token_count * outputs / (inputs + outputs)
     args = (shape, cell, b, inputs, outputs)
-    per_million = usd_per_million_output_tokens(*args, price, experts) * (1.0 / utilisation_limit())
-    joules = joules_per_output_token(*args, experts)
+    per_million = usd_per_million_output_tokens(*args, price, experts, constants) * (1.0 / utilisation_limit())
+    joules = joules_per_output_token(*args, experts, constants)
     serving_usd = per_million * (served_outputs / 1e6)
     serving_joules = joules * served_outputs
     # Hours of accelerators follow from the money; what the site draws from what the boards draw.
@@ -203,9 +209,10 @@ def with_serving(model: Model, workload: Workload, inference_token_count: float,
     per_hour = per_million * (workload.requests_per_second * outputs * HOUR / 1e6)
     metrics = {
         **with_serving_flops(model, inference_token_count).metrics,
-        "tpot_seconds": tpot_seconds(*args, experts)
-        * percentile_factor("tpot", percentile, input_per_output=inputs / outputs),
-        "ttft_seconds": ttft_seconds(*args, experts) * percentile_factor("ttft", percentile),
+        "tpot_seconds": tpot_seconds(*args, experts, constants) * percentile_factor(
+            "tpot", percentile, input_per_output=inputs / outputs
+        ),
+        "ttft_seconds": ttft_seconds(*args, experts, constants) * percentile_factor("ttft", percentile),
         "usd_per_million_tokens": per_million,
         "joules_per_token": joules,
         "serving_usd_per_hour": per_hour,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from planner.allocation.lawvariables import LawVariable
 from planner.errors import InvalidInput, Range, Violation, require
+from planner.hardware import SHIPPED, Catalogue
 from planner.laws import Law, OptimisationClass
 
 PARAMETERS = Range(1e3, 1e18, "parameters")
@@ -63,7 +64,8 @@ LIFECYCLE_METRICS: Mapping[str, Range] = {
 class HardwareChoice:
     """What may be used, at what price and on whose electricity; empty means everything that fits and has a price.
 
-    `grid_zone` is a country or a cloud region; the world's mean if empty.
+    `grid_zone` is a country or a cloud region; the world's mean if empty. `catalogue`: where names, offers and the
+    constants of serving come from, the caller's own among them.
     """
 
     accelerators: tuple[str, ...] = ()
@@ -72,6 +74,7 @@ class HardwareChoice:
     price_term: str = "on-demand"
     price_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
     grid_zone: str = ""
+    catalogue: Catalogue = SHIPPED
 
     def violations(self, prefix: str) -> tuple[Violation, ...]:
         found = [

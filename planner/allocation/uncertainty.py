@@ -20,6 +20,7 @@ from planner.allocation.plan import Estimate
 from planner.allocation.polish import Stack, newton
 from planner.allocation.program import Program, build
 from planner.hardware import interval_factors
+from planner.hardware.intervals import Interval
 from planner.laws import Caution, Chinchilla, Kaplan
 from planner.posynomial import NotLogLogConvex, stacked, variable
 
@@ -55,13 +56,16 @@ _SUMS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def cost_estimates(metrics: Mapping[str, float]) -> dict[str, Estimate]:
-    """Every metric with its 80 % interval; quantities that are decided rather than predicted are exact."""
+def cost_estimates(metrics: Mapping[str, float], own: Mapping[str, Interval] | None = None) -> dict[str, Estimate]:
+    """Every metric with its 80 % interval; quantities that are decided rather than predicted are exact.
+
+    `own`: intervals of quantities that the caller has measured on this very hardware and model.
+    """
     found = {}
     for name, value in metrics.items():
         if name in _COSTS:
             quantity, sign = _COSTS[name]
-            factors = interval_factors(quantity)
+            factors = (own or {}).get(quantity) or interval_factors(quantity)
             ends = sorted((factors.lower**sign, factors.upper**sign))
             found[name] = Estimate(value, value * ends[0], value * ends[1], level=LEVEL)
         elif name not in _SUMS:
