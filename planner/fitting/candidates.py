@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownName, Violation
 from planner.fitting.observations import Observations, columns_of_variables, observe
 from planner.fitting.runs import Runs
+from planner.fitting.sweeps import found_sweep
 from planner.laws.form import Form
 from planner.laws.forms import FORMS, form_class
 
@@ -69,17 +70,21 @@ def candidates(
 ) -> tuple[dict[type[Form], Observations], dict[str, str]]:
     """Forms with what they see of the table, and why others were left out (only of those asked for by name).
 
+    Of a sweep of hyper-parameters all see the best run of each point.
+
     Raises UnknownName for a form, InvalidInput for an empty list, and what the one form asked for raises.
     """
     kinds = allowed_forms(runs, mapping) if forms is None else [form_class(name) for name in forms]
     if not kinds:
         raise InvalidInput(Violation("forms", "none", "at least one form, or auto"))
+    sweep = found_sweep(runs, kinds[0] if len(kinds) == 1 else None, where=where, mapping=mapping, group=group)
+    kept = None if sweep is None else sweep.best
     seen: dict[type[Form], Observations] = {}
     excluded: dict[str, str] = {}
     failures: list[PlanningError] = []
     for kind in kinds:
         try:
-            seen[kind] = observe(runs, kind, where=where, mapping=mapping, group=group)
+            seen[kind] = observe(runs, kind, where=where, mapping=mapping, group=group, kept=kept)
         except UnknownName:
             raise
         except PlanningError as error:

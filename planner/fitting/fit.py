@@ -32,6 +32,7 @@ from planner.fitting.projection import Screening, screen
 from planner.fitting.refit import POOLED, grouped
 from planner.fitting.runs import Runs
 from planner.fitting.slips import slip_cautions
+from planner.fitting.sweeps import found_sweep
 from planner.laws.allocation_line import AllocationLine, Envelope
 from planner.laws.by_group import MOST_GROUPS
 from planner.laws.caution import Caution
@@ -126,6 +127,7 @@ def fit_law(
     then draws whole groups, or runs within each where there are fewer than five. `sharing` says what groups share: all
     coefficients ("pooled"), all but scales and floors ("scales"), or nothing ("own"); unless pooled the law is of the
     form `<form>@…` (see `planner.laws.by_group`) and predicts by group. `delta` is Huber's δ.
+    Of a sweep of hyper-parameters only the best run of each point is fitted (see `planner.fitting.sweeps`).
     Raises InvalidInput, UnknownName and NotIdentified (see `planner.fitting.observations`).
     """
     kind = form_class(form)
@@ -135,7 +137,9 @@ def fit_law(
     held = held_coefficients(kind, fixed)
     require(*DRAWS.check("bootstrap", bootstrap), *SEEDS.check("seed", seed))
     free = len(kind.coefficients) - len(held)
-    seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free, group=group)
+    sweep = found_sweep(runs, kind, where=where, mapping=mapping, group=group)
+    kept = None if sweep is None else sweep.best
+    seen = observe(runs, kind, where=where, mapping=mapping, free_coefficients=free, group=group, kept=kept)
     if sharing == POOLED:
         problem = Problem(kind, seen.variables, seen.losses, held)
         screening = screened(problem, starts, seed)
@@ -186,7 +190,8 @@ def fit_law(
         compute_optimal_exponent=exponent,
         search=search,
         diagnostics=checked,
-        warnings=_search_cautions(search, seen, 0 if cloud is None else cloud.failed)
+        warnings=(() if sweep is None else (sweep.caution(),))
+        + _search_cautions(search, seen, 0 if cloud is None else cloud.failed)
         + cautions(problem, theta, checked, limits, units)
         + slip_cautions(seen)
         + disagreement

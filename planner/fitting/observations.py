@@ -159,8 +159,11 @@ def observe(
     mapping: Mapping[str, str] | None = None,
     free_coefficients: int | None = None,
     group: str | None = None,
+    kept: NDArray[np.bool_] | None = None,
 ) -> Observations:
     """The rows of `runs` that a fit of `form` can use; `group` is the column that names the group of a run.
+
+    `kept` (rows,) marks rows that count beside `where`: None for all.
 
     Raises InvalidInput for text, NaN, infinite or non-positive values, too few rows; NotIdentified where rows do not
     differ enough for the form's coefficients; UnknownName for columns.
@@ -172,6 +175,7 @@ def observe(
     mask = np.ones(runs.row_count, dtype=bool) if where is None else chosen_rows(runs, where)
     if not mask.any():
         raise InvalidInput(Violation("where", str(where), "a condition that holds for at least one row"))
+    mask = mask if kept is None else mask & kept
     columns = columns_of_variables(runs, mapping)
     table = _Table(runs, columns, np.flatnonzero(mask))
     values = {name: table.values(name) for name in (*form.variables, "loss")}
