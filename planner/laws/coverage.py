@@ -36,3 +36,19 @@ class Coverage(Form):
         """exp(a k^b); k = sample_count. Coverage, which rises."""
         (k,) = self.read(variables)
         return np.exp(self.a * k**self.b)
+
+
+def observed_coverage(sample_count: Any, solved_count: Any, drawn: Any) -> Any:
+    """Chance that `drawn` of `sample_count` samples, of which `solved_count` solve a question, hold one that does.
+
+    1 - C(n - c, k) / C(n, k), which is unbiased for coverage at k where 1 - (1 - c/n)^k is not; for a set of questions
+    take the mean. NaN where more are drawn than there are samples. Arrays broadcast.
+    """
+    from scipy.special import gammaln  # late: no other law needs it
+
+    n, c, k = (np.asarray(x, float) for x in (sample_count, solved_count, drawn))
+    wrong = n - c
+    with np.errstate(all="ignore"):
+        log_missed = gammaln(wrong + 1) + gammaln(n - k + 1) - gammaln(wrong - k + 1) - gammaln(n + 1)
+        found = np.where(wrong < k, 1.0, -np.expm1(log_missed))
+    return np.where(k <= n, found, np.nan)

@@ -44,6 +44,7 @@ from planner.laws.observational import FEWEST_CAPABILITIES, MOST_CAPABILITIES, o
 from planner.laws.overfitting import Overfitting
 from planner.laws.parallel_streams import ParallelStreams
 from planner.laws.performance_of_loss import LineInLoss, LossThreshold
+from planner.laws.quantized_training import QuantizedTraining
 from planner.laws.rectified import Rectified
 from planner.laws.repeated_sampling import RepeatedSampling
 from planner.laws.reward_overoptimisation import BestOfNReward, OptimisedReward
@@ -88,6 +89,7 @@ FORMS: tuple[type[Form], ...] = (
     precision.WeightPrecision,
     precision.TrainingPrecision,
     precision.PostTrainingPrecision,
+    QuantizedTraining,
     Distillation,
     transfer.TransferredData,
     transfer.TransferLowData,

@@ -1,13 +1,16 @@
 """L = (N_c/N)^α_N + (S_c/S)^α_S: Kaplan's law of model size and optimiser steps.
 
 Kaplan et al. 2020 (2001.08361) Eq. 1.6, S counted at a batch far below the critical one. It is this law, with the
-critical batch size, that the paper's allocation N ∝ C^0.73 follows from. A posynomial in N and S.
+critical batch size, that the paper's allocation N ∝ C^0.73 follows from (App. B): at the best size training stops a
+share α_N/α_S above the loss of endless training, and sizes off by a factor of two cost little. A posynomial in N and S.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import numpy as np
 
 from planner.laws.form import Coef, Coefficient, Form, LossTerms, OptimisationClass, exponent, scale
 
@@ -31,6 +34,23 @@ class KaplanSteps(Form):
         exponent("alpha_N", (0.02, 0.6)),
         exponent("alpha_S", (0.1, 1.5)),
     )
+
+    def stopping_share(self) -> Coef:
+        """How far above its converged loss a model of the best size stops training: alpha_N / alpha_S."""
+        return self.alpha_N / self.alpha_S
+
+    def compute_exponent(self, alpha_B: Any) -> Any:
+        """x in L* ∝ C^-x with a critical batch ∝ L^(-1/alpha_B): one over the sum of one over each exponent."""
+        return 1.0 / (1.0 / self.alpha_S + 1.0 / alpha_B + 1.0 / self.alpha_N)
+
+    def excess_compute(self, size_ratio: Any) -> Any:
+        """Compute for a loss with `size_ratio` times the best size, over the compute at the best size (Eq. B.12).
+
+        NaN for models too small to reach that loss.
+        """
+        steps = 1.0 + (1.0 - size_ratio**-self.alpha_N) / self.stopping_share()
+        with np.errstate(invalid="ignore"):
+            return size_ratio * np.where(steps > 0, steps, np.nan) ** (-1.0 / self.alpha_S)
 
     def loss(self, **variables: Any) -> Any:
         """(N_c/N)^alpha_N + (S_c/S)^alpha_S; N = parameter_count, S = step_count."""

@@ -30,7 +30,7 @@ AFTER_A_TRANSFORM = {
 BY_ENUMERATION = {
     "joint-moe", "routed", "routed-with-data", "five-factor-moe", "overfitting", "weight-precision",
     "training-precision", "post-training-precision", "parallel-streams", "domain-share", "sparse-autoencoder",
-    "data-pruning",
+    "data-pruning", "quantized-training",
 }  # fmt: skip
 ONE_VARIABLE = {
     "shifted-power", "rectified", "m3", "m4", "downstream-error", "power-of-loss", "line-in-loss", "compute-sigmoid",

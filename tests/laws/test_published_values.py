@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from planner.fitting import Runs
 from planner.laws import Form, form_class, law
+from planner.laws.coverage import observed_coverage
 
 
 def value(name: str, **variables: float) -> float:
@@ -84,6 +86,42 @@ def test_quantizing_after_training_adds_loss_that_grows_with_data(bits: int, add
     tokens = np.geomspace(1e9, 1e14, 200)
     losses = post.loss(parameter_count=1e9, token_count=tokens, served_weight_bits=float(bits))
     assert 0 < np.argmin(losses) < 199  # beyond a critical number of tokens more of them hurt
+
+
+def test_weights_trained_at_few_bits_lose_nothing_when_served_at_as_few() -> None:
+    both: Any = form_class("quantized-training")(
+        E=1.9, A=480.0, B=2000.0, alpha=0.34, beta=0.36, gamma_w=2.7, C_T=0.06, gamma_D=0.5, gamma_N=0.34,
+        gamma_post=0.6, C_w=0.3,
+    )  # fmt: skip
+    at = {"parameter_count": 1e9, "token_count": 1e12}
+    trained_low = both.loss(**at, weight_bits=4.0, served_weight_bits=4.0)
+    assert trained_low == pytest.approx(1.9 + 480 * (1e9 * (1 - np.exp(-4 / 2.7))) ** -0.34 + 2000 * 1e12**-0.36)
+    served_low = both.loss(**at, weight_bits=16.0, served_weight_bits=4.0)
+    assert served_low > trained_low > both.loss(**at, weight_bits=16.0, served_weight_bits=16.0)
+
+
+def test_kaplans_best_size_may_be_missed_by_a_factor_of_two() -> None:
+    """Between 0.6 and 2.2 times the best size the same loss costs at most a fifth more compute."""
+    steps: Any = form_class("kaplan-steps")(N_c=8.8e13, S_c=2.1e3, alpha_N=0.076, alpha_S=0.76)
+    ratios = np.linspace(0.6, 2.2, 401)
+    excess = steps.excess_compute(ratios)
+    assert excess.max() == pytest.approx(1.2, abs=0.005)
+    assert ratios[np.argmin(excess)] == pytest.approx(1.0, abs=5e-3)
+    assert steps.excess_compute(1.0) == 1.0
+    assert np.isnan(steps.excess_compute(0.1))
+    assert steps.stopping_share() == pytest.approx(0.10)
+    assert steps.compute_exponent(0.21) == pytest.approx(0.052, abs=5e-4)
+
+
+def test_observed_coverage_counts_the_draws_that_hold_a_solution() -> None:
+    n, c, k = 9, 3, 4
+    draws = list(itertools.combinations(range(n), k))
+    counted = sum(any(sample < c for sample in draw) for draw in draws) / len(draws)
+    assert observed_coverage(n, c, k) == pytest.approx(counted, rel=1e-12)
+    assert observed_coverage([5, 5, 5], [0, 5, 4], 2) == pytest.approx([0.0, 1.0, 1.0])
+    assert np.isnan(observed_coverage(3, 1, 4))
+    swe = law("brown-2024-swe-bench-lite")
+    assert swe.loss(sample_count=np.array([1.0, 250.0])) == pytest.approx([0.159, 0.56], abs=1e-5)
 
 
 def test_precisions_below_their_offset_are_ruinous_not_undefined() -> None:
