@@ -140,3 +140,40 @@ def test_three_approaches_agree_on_chinchilla_s_points(shared_data: Path) -> Non
     assert value["envelope"] == pytest.approx(0.50, abs=0.02)
     assert 0.462 < value["isoflop"] < 0.534
     assert value["parametric"] == pytest.approx(0.514, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "mapping", "expected"),
+    [
+        ("chinchilla_epoch", "in_fit_240 == 1", {}, (0.514, 0.516, 0.507)),
+        ("llama3_isoflop", None, {"loss_plotted": "loss"}, (0.527, 0.474, 0.468)),
+        (
+            "marin_isoflop",
+            "corpus == 'comma' and is_validation_optimal == 0",
+            {"budget_in_name": "training_flops"},
+            (0.345, 0.352, 0.355),
+        ),
+        ("xlstm_llama", "family == 'llama' and context == 8192", {}, (0.553, 0.551, 0.533)),
+        ("misfitting_dense", "is_final == 1", {}, (0.760, 0.477, 0.420)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_fit_on_profiles_says_what_the_other_approaches_read_off_them(
+    shared_data: Path, table: str, where: str | None, mapping: dict[str, str], expected: tuple[float, ...]
+) -> None:
+    runs = Runs.read(shared_data / "runs" / f"{table}.csv")
+    fitted = fit_law(runs, where=where, mapping=mapping, bootstrap=200)
+    assert fitted.approaches is not None
+    found = {name: estimate.value for name, estimate in fitted.approaches.exponents.items()}
+    assert [found[name] for name in ("parametric", "isoflop", "envelope")] == pytest.approx(expected, abs=0.01)
+    assert fitted.approaches.disagreement == pytest.approx(max(expected) - min(expected), abs=0.02)
+    disagree = "APPROACHES_DISAGREE" in {w.code for w in fitted.warnings}
+    assert disagree == (table == "misfitting_dense")
+
+
+def test_runs_that_lie_on_no_profiles_have_one_approach_only() -> None:
+    generator = np.random.default_rng(0)
+    n = np.exp(generator.uniform(np.log(1e8), np.log(1e10), 40))
+    d = n * np.exp(generator.uniform(np.log(4.0), np.log(100.0), 40))
+    loss = TRUTH.loss(parameter_count=n, token_count=d)
+    assert fit_law(Runs.from_columns({"N": n, "D": d, "loss": loss}), bootstrap=0).approaches is None
