@@ -71,7 +71,7 @@ requests = Table(
     Index("requests_age", "create_time_us"),
 )
 
-accelerators, model_shapes = (
+accelerators, model_shapes, price_books = (
     Table(
         name,
         metadata,
@@ -79,7 +79,7 @@ accelerators, model_shapes = (
         Column("create_time_us", BigInteger, nullable=False),
         Column("message", LargeBinary, nullable=False),
     )
-    for name in ("accelerators", "model_shapes")
+    for name in ("accelerators", "model_shapes", "price_books")
 )
 
 calibrations = Table(
@@ -93,5 +93,5 @@ calibrations = Table(
     Index("calibrations_versions", "calibration", "version", unique=True),
 )
 
-for _table in (run_sets, laws, plans, operations, accelerators, model_shapes, calibrations):
+for _table in (run_sets, laws, plans, operations, accelerators, model_shapes, price_books, calibrations):
     Index(f"{_table.name}_newest", _table.c.create_time_us, _table.c.id)

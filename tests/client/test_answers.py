@@ -12,13 +12,14 @@ import pytest
 
 from apportion import answers
 from apportion.reading import read
-from apportion.v1 import calibration_pb2, comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2
+from apportion.v1 import calibration_pb2, comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2, price_book_pb2
 
 MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Estimate: estimate_pb2.Estimate,
     answers.PlanWarning: estimate_pb2.Warning,
     answers.ValueRange: estimate_pb2.ValueRange,
     answers.PriceOffer: hardware_pb2.PriceOffer,
+    answers.PriceBook: price_book_pb2.PriceBook,
     answers.Accelerator: hardware_pb2.Accelerator,
     answers.ModelShape: hardware_pb2.ModelShape,
     answers.RefusedMeasurement: calibration_pb2.RefusedMeasurement,

@@ -23,6 +23,7 @@ from apportion.answers.hardware import (
     Calibration,
     MeasuredGroup,
     ModelShape,
+    PriceBook,
     PriceOffer,
     RefusedMeasurement,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "ModelShape",
     "Plan",
     "PlanWarning",
+    "PriceBook",
     "PriceOffer",
     "RefusedMeasurement",
     "Relaxation",

@@ -1,4 +1,4 @@
-"""Accelerators with their offers, shapes of known models, and constants refitted to measurements."""
+"""Accelerators with their offers, price books, shapes of known models, constants refitted to measurements."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class PriceOffer(Answer):
     price_usd_per_hour: float
     source: str
     read_date: str
+    accelerator: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ class Accelerator(Answer):
     scaleout_bytes_per_second: float | None
     die_count: int
     release_date: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True)
+class PriceBook(Answer):
+    """Offers of somebody's own, laid over those on record, or (`exclusive`) instead of all of them."""
+
+    name: str
+    content: str
+    exclusive: bool
+    offers: tuple[PriceOffer, ...]
     create_time: datetime | None
 
 

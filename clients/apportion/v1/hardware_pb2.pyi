@@ -132,6 +132,7 @@ class PriceOffer(google.protobuf.message.Message):
     PRICE_USD_PER_HOUR_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
     READ_DATE_FIELD_NUMBER: builtins.int
+    ACCELERATOR_FIELD_NUMBER: builtins.int
     offer: builtins.str
     """Who offers what."""
     term: builtins.str
@@ -144,6 +145,8 @@ class PriceOffer(google.protobuf.message.Message):
     """Where the price was read."""
     read_date: builtins.str
     """When it was read."""
+    accelerator: builtins.str
+    """What is offered."""
     def __init__(
         self,
         *,
@@ -153,8 +156,9 @@ class PriceOffer(google.protobuf.message.Message):
         price_usd_per_hour: builtins.float = ...,
         source: builtins.str = ...,
         read_date: builtins.str = ...,
+        accelerator: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["offer", b"offer", "price_usd_per_hour", b"price_usd_per_hour", "read_date", b"read_date", "region", b"region", "source", b"source", "term", b"term"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accelerator", b"accelerator", "offer", b"offer", "price_usd_per_hour", b"price_usd_per_hour", "read_date", b"read_date", "region", b"region", "source", b"source", "term", b"term"]) -> None: ...
 
 global___PriceOffer = PriceOffer
 

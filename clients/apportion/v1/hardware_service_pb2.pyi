@@ -5,6 +5,7 @@ isort:skip_file
 
 import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
+import apportion.v1.price_book_pb2
 import apportion.v1.table_pb2
 import builtins
 import collections.abc
@@ -151,8 +152,11 @@ class EstimateServingRequest(google.protobuf.message.Message):
 
     POINTS_FIELD_NUMBER: builtins.int
     CALIBRATION_FIELD_NUMBER: builtins.int
+    PRICE_BOOK_FIELD_NUMBER: builtins.int
     calibration: builtins.str
     """Predict with the constants of this calibration; the shipped ones when unset."""
+    price_book: builtins.str
+    """Price with this book; with the offers on record when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -162,9 +166,10 @@ class EstimateServingRequest(google.protobuf.message.Message):
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
         calibration: builtins.str = ...,
+        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points", "price_book", b"price_book"]) -> None: ...
 
 global___EstimateServingRequest = EstimateServingRequest
 
@@ -199,8 +204,11 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
 
     POINTS_FIELD_NUMBER: builtins.int
     CALIBRATION_FIELD_NUMBER: builtins.int
+    PRICE_BOOK_FIELD_NUMBER: builtins.int
     calibration: builtins.str
     """Predict with the constants of this calibration; the shipped ones when unset."""
+    price_book: builtins.str
+    """Price with this book; with the offers on record when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -210,9 +218,10 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
         calibration: builtins.str = ...,
+        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points", "price_book", b"price_book"]) -> None: ...
 
 global___EstimateEnergyRequest = EstimateEnergyRequest
 
@@ -244,6 +253,9 @@ class EstimateTrainingRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     POINTS_FIELD_NUMBER: builtins.int
+    PRICE_BOOK_FIELD_NUMBER: builtins.int
+    price_book: builtins.str
+    """Price with this book; with the offers on record when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One training configuration or run a row."""
@@ -252,9 +264,10 @@ class EstimateTrainingRequest(google.protobuf.message.Message):
         self,
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
+        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["points", b"points", "price_book", b"price_book"]) -> None: ...
 
 global___EstimateTrainingRequest = EstimateTrainingRequest
 
@@ -579,3 +592,118 @@ class DeleteCalibrationRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
 global___DeleteCalibrationRequest = DeleteCalibrationRequest
+
+@typing.final
+class CreatePriceBookRequest(google.protobuf.message.Message):
+    """Request of `Hardware.CreatePriceBook`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PRICE_BOOK_ID_FIELD_NUMBER: builtins.int
+    PRICE_BOOK_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    price_book_id: builtins.str
+    """The last segment of the resource name."""
+    request_id: builtins.str
+    """Makes a repeat of this call return the first answer (kept for 24 hours)."""
+    validate_only: builtins.bool
+    """Check everything, store nothing."""
+    @property
+    def price_book(self) -> apportion.v1.price_book_pb2.PriceBook:
+        """The offers."""
+
+    def __init__(
+        self,
+        *,
+        price_book_id: builtins.str = ...,
+        price_book: apportion.v1.price_book_pb2.PriceBook | None = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["price_book", b"price_book"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["price_book", b"price_book", "price_book_id", b"price_book_id", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
+
+global___CreatePriceBookRequest = CreatePriceBookRequest
+
+@typing.final
+class GetPriceBookRequest(google.protobuf.message.Message):
+    """Request of `Hardware.GetPriceBook`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`priceBooks/{price_book}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___GetPriceBookRequest = GetPriceBookRequest
+
+@typing.final
+class ListPriceBooksRequest(google.protobuf.message.Message):
+    """Request of `Hardware.ListPriceBooks`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Entries wanted; 0 means 50, more than 1000 means 1000."""
+    page_token: builtins.str
+    """`next_page_token` of the previous answer."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListPriceBooksRequest = ListPriceBooksRequest
+
+@typing.final
+class ListPriceBooksResponse(google.protobuf.message.Message):
+    """Answer of `Hardware.ListPriceBooks`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PRICE_BOOKS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def price_books(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.price_book_pb2.PriceBook]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        price_books: collections.abc.Iterable[apportion.v1.price_book_pb2.PriceBook] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "price_books", b"price_books"]) -> None: ...
+
+global___ListPriceBooksResponse = ListPriceBooksResponse
+
+@typing.final
+class DeletePriceBookRequest(google.protobuf.message.Message):
+    """Request of `Hardware.DeletePriceBook`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`priceBooks/{price_book}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeletePriceBookRequest = DeletePriceBookRequest

@@ -6,6 +6,7 @@ import warnings
 from apportion.v1 import calibration_pb2 as apportion_dot_v1_dot_calibration__pb2
 from apportion.v1 import hardware_pb2 as apportion_dot_v1_dot_hardware__pb2
 from apportion.v1 import hardware_service_pb2 as apportion_dot_v1_dot_hardware__service__pb2
+from apportion.v1 import price_book_pb2 as apportion_dot_v1_dot_price__book__pb2
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
@@ -97,6 +98,26 @@ class HardwareStub(object):
         self.DeleteCalibration = channel.unary_unary(
                 '/apportion.v1.Hardware/DeleteCalibration',
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CreatePriceBook = channel.unary_unary(
+                '/apportion.v1.Hardware/CreatePriceBook',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.CreatePriceBookRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_price__book__pb2.PriceBook.FromString,
+                _registered_method=True)
+        self.GetPriceBook = channel.unary_unary(
+                '/apportion.v1.Hardware/GetPriceBook',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetPriceBookRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_price__book__pb2.PriceBook.FromString,
+                _registered_method=True)
+        self.ListPriceBooks = channel.unary_unary(
+                '/apportion.v1.Hardware/ListPriceBooks',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksResponse.FromString,
+                _registered_method=True)
+        self.DeletePriceBook = channel.unary_unary(
+                '/apportion.v1.Hardware/DeletePriceBook',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.DeletePriceBookRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.EstimateServing = channel.unary_unary(
@@ -204,6 +225,34 @@ class HardwareServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreatePriceBook(self, request, context):
+        """Adds a price book.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPriceBook(self, request, context):
+        """One price book.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPriceBooks(self, request, context):
+        """The price books, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePriceBook(self, request, context):
+        """Forgets a price book.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EstimateServing(self, request, context):
         """Latency and throughput of serving at each point of a table.
         """
@@ -286,6 +335,26 @@ def add_HardwareServicer_to_server(servicer, server):
             'DeleteCalibration': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCalibration,
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CreatePriceBook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePriceBook,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.CreatePriceBookRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_price__book__pb2.PriceBook.SerializeToString,
+            ),
+            'GetPriceBook': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPriceBook,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetPriceBookRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_price__book__pb2.PriceBook.SerializeToString,
+            ),
+            'ListPriceBooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPriceBooks,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksResponse.SerializeToString,
+            ),
+            'DeletePriceBook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePriceBook,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.DeletePriceBookRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'EstimateServing': grpc.unary_unary_rpc_method_handler(
@@ -628,6 +697,114 @@ class Hardware(object):
             target,
             '/apportion.v1.Hardware/DeleteCalibration',
             apportion_dot_v1_dot_hardware__service__pb2.DeleteCalibrationRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePriceBook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/CreatePriceBook',
+            apportion_dot_v1_dot_hardware__service__pb2.CreatePriceBookRequest.SerializeToString,
+            apportion_dot_v1_dot_price__book__pb2.PriceBook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPriceBook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/GetPriceBook',
+            apportion_dot_v1_dot_hardware__service__pb2.GetPriceBookRequest.SerializeToString,
+            apportion_dot_v1_dot_price__book__pb2.PriceBook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPriceBooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/ListPriceBooks',
+            apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__service__pb2.ListPriceBooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePriceBook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/DeletePriceBook',
+            apportion_dot_v1_dot_hardware__service__pb2.DeletePriceBookRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,

@@ -7,6 +7,7 @@ import abc
 import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
 import apportion.v1.hardware_service_pb2
+import apportion.v1.price_book_pb2
 import collections.abc
 import google.longrunning.operations_pb2
 import google.protobuf.empty_pb2
@@ -96,6 +97,30 @@ class HardwareStub:
         google.protobuf.empty_pb2.Empty,
     ]
     """Forgets one version of a calibration, or, of an id without a version, all of them."""
+
+    CreatePriceBook: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreatePriceBookRequest,
+        apportion.v1.price_book_pb2.PriceBook,
+    ]
+    """Adds a price book."""
+
+    GetPriceBook: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetPriceBookRequest,
+        apportion.v1.price_book_pb2.PriceBook,
+    ]
+    """One price book."""
+
+    ListPriceBooks: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListPriceBooksRequest,
+        apportion.v1.hardware_service_pb2.ListPriceBooksResponse,
+    ]
+    """The price books, newest first."""
+
+    DeletePriceBook: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeletePriceBookRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets a price book."""
 
     EstimateServing: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.EstimateServingRequest,
@@ -189,6 +214,30 @@ class HardwareAsyncStub:
         google.protobuf.empty_pb2.Empty,
     ]
     """Forgets one version of a calibration, or, of an id without a version, all of them."""
+
+    CreatePriceBook: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.CreatePriceBookRequest,
+        apportion.v1.price_book_pb2.PriceBook,
+    ]
+    """Adds a price book."""
+
+    GetPriceBook: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetPriceBookRequest,
+        apportion.v1.price_book_pb2.PriceBook,
+    ]
+    """One price book."""
+
+    ListPriceBooks: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListPriceBooksRequest,
+        apportion.v1.hardware_service_pb2.ListPriceBooksResponse,
+    ]
+    """The price books, newest first."""
+
+    DeletePriceBook: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.DeletePriceBookRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Forgets a price book."""
 
     EstimateServing: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.EstimateServingRequest,
@@ -306,6 +355,38 @@ class HardwareServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Forgets one version of a calibration, or, of an id without a version, all of them."""
+
+    @abc.abstractmethod
+    def CreatePriceBook(
+        self,
+        request: apportion.v1.hardware_service_pb2.CreatePriceBookRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.price_book_pb2.PriceBook, collections.abc.Awaitable[apportion.v1.price_book_pb2.PriceBook]]:
+        """Adds a price book."""
+
+    @abc.abstractmethod
+    def GetPriceBook(
+        self,
+        request: apportion.v1.hardware_service_pb2.GetPriceBookRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.price_book_pb2.PriceBook, collections.abc.Awaitable[apportion.v1.price_book_pb2.PriceBook]]:
+        """One price book."""
+
+    @abc.abstractmethod
+    def ListPriceBooks(
+        self,
+        request: apportion.v1.hardware_service_pb2.ListPriceBooksRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_service_pb2.ListPriceBooksResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListPriceBooksResponse]]:
+        """The price books, newest first."""
+
+    @abc.abstractmethod
+    def DeletePriceBook(
+        self,
+        request: apportion.v1.hardware_service_pb2.DeletePriceBookRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Forgets a price book."""
 
     @abc.abstractmethod
     def EstimateServing(

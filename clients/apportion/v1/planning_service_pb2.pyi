@@ -41,12 +41,18 @@ class HardwareChoice(google.protobuf.message.Message):
     PRICE_TERM_FIELD_NUMBER: builtins.int
     PRICE_USD_PER_HOUR_FIELD_NUMBER: builtins.int
     GRID_ZONE_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
+    PRICE_BOOK_FIELD_NUMBER: builtins.int
     max_accelerator_count: builtins.int
     """At most this many accelerators; 16,384 for training and 1,024 for serving when unset."""
     price_term: builtins.str
     """Which offers to price with: `on-demand` when unset, `spot`, `reserved`, `owned`, …"""
     grid_zone: builtins.str
     """Whose electricity: a country (`FRA`) or a cloud region (`gcp/europe-west9`); the world's mean when unset."""
+    calibration: builtins.str
+    """Predict serving with the constants of this calibration; the shipped ones when unset."""
+    price_book: builtins.str
+    """Price with this book; with the offers on record when unset."""
     @property
     def accelerators(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Accelerators to choose from; every one that fits the task and has a price when unset."""
@@ -68,9 +74,11 @@ class HardwareChoice(google.protobuf.message.Message):
         price_term: builtins.str = ...,
         price_usd_per_hour: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
         grid_zone: builtins.str = ...,
+        calibration: builtins.str = ...,
+        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_max_accelerator_count", b"_max_accelerator_count", "max_accelerator_count", b"max_accelerator_count"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_max_accelerator_count", b"_max_accelerator_count", "accelerators", b"accelerators", "grid_zone", b"grid_zone", "max_accelerator_count", b"max_accelerator_count", "precisions", b"precisions", "price_term", b"price_term", "price_usd_per_hour", b"price_usd_per_hour"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_max_accelerator_count", b"_max_accelerator_count", "accelerators", b"accelerators", "calibration", b"calibration", "grid_zone", b"grid_zone", "max_accelerator_count", b"max_accelerator_count", "precisions", b"precisions", "price_book", b"price_book", "price_term", b"price_term", "price_usd_per_hour", b"price_usd_per_hour"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_max_accelerator_count", b"_max_accelerator_count"]) -> typing.Literal["max_accelerator_count"] | None: ...
 
 global___HardwareChoice = HardwareChoice

@@ -1,4 +1,4 @@
-"""Own accelerators and models, and calibrations in their versions."""
+"""Own accelerators, models and price books, and calibrations in their versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    for name in ("accelerators", "model_shapes"):
+    for name in ("accelerators", "model_shapes", "price_books"):
         op.create_table(
             name,
             sa.Column("id", sa.String(62), primary_key=True),
@@ -31,5 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ("accelerators", "model_shapes", "calibrations"):
+    for name in ("accelerators", "model_shapes", "price_books", "calibrations"):
         op.drop_table(name)
