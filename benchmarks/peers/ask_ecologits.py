@@ -7,17 +7,13 @@ Boards alone are counted, as they were measured, on as many as were used; its ow
 server are left out.
 """
 
-import json
-import sys
-import time
-from pathlib import Path
-
+from asking import Row, answer_rows
 from ecologits.impacts import llm
 
 JOULES = 3.6e6  # per kWh
 
 
-def answer(row):
+def answer(row: Row) -> dict[str, float]:
     board = llm.gpu_energy.__wrapped__ if hasattr(llm.gpu_energy, "__wrapped__") else llm.gpu_energy
     energy = board(
         model_active_parameter_count=float(row["active_params_b"]),
@@ -31,12 +27,4 @@ def answer(row):
     return {"joules_per_token": float(energy) * float(row["num_gpus"]) * JOULES}
 
 
-answers = []
-for row in json.loads(Path(sys.argv[1]).read_text()):
-    started = time.process_time()
-    try:
-        answers.append({**answer(row), "seconds": time.process_time() - started})
-    except Exception as error:
-        answers.append(None)
-        print(type(error).__name__, str(error)[:200], file=sys.stderr)
-print(json.dumps(answers))
+answer_rows(answer)

@@ -4,17 +4,12 @@
 
 ROWS holds serving points in the columns of the benchmark; answers go to standard output, one for each row or null.
 Efficiencies and number format (16 bit) are its defaults; narrower formats move it further from what was measured. It is
-asked for one step of the whole batch, half of the answer written.
+asked for one step of the whole batch, half of the answer written, without the beams of its default.
 """
 
-import contextlib
-import io
-import json
-import sys
-import time
 import warnings
-from pathlib import Path
 
+from asking import Row, answer_rows
 from GenZ import decode_moddeling, prefill_moddeling
 
 warnings.simplefilter("ignore")
@@ -22,7 +17,7 @@ SYSTEMS = {"h100_sxm": "H100_GPU", "b200_sxm": "GB200", "gb200": "GB200"}
 MODELS = {"meta-llama/Llama-3.1-70B": "llama2_70b", "meta-llama/Llama-3.1-8B-Instruct": "llama3_8b"}
 
 
-def answer(row):
+def answer(row: Row) -> dict[str, float]:
     common = {
         "model": MODELS[row["model"]],
         "system_name": SYSTEMS[row["system"]],
@@ -35,13 +30,4 @@ def answer(row):
     return {"tpot_seconds": step["Latency"] / 1e3, "ttft_seconds": first["Latency"] / 1e3}
 
 
-answers = []
-for row in json.loads(Path(sys.argv[1]).read_text()):
-    started = time.process_time()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            answers.append({**answer(row), "seconds": time.process_time() - started})
-    except Exception as error:
-        answers.append(None)
-        print(type(error).__name__, str(error)[:200], file=sys.stderr)
-print(json.dumps(answers))
+answer_rows(answer)

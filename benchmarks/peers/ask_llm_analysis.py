@@ -7,14 +7,9 @@ output, one for each row or null. Its efficiencies have no defaults that fit: 0.
 ours.
 """
 
-import contextlib
-import io
-import json
 import logging
-import sys
-import time
-from pathlib import Path
 
+from asking import Row, answer_rows
 from llm_analysis.analysis import LLMAnalysis
 from llm_analysis.config import ModelConfig, ParallelismConfig, get_dtype_config_by_name, get_gpu_config_by_name
 
@@ -22,7 +17,7 @@ logging.disable(logging.CRITICAL)
 SYSTEMS = {"Nvidia A100 GPU": "a100-sxm-40gb", "Nvidia H100 GPU": "h100-sxm-80gb"}
 
 
-def answer(row):
+def answer(row: Row) -> dict[str, float]:
     shape = row["shape"]
     model = ModelConfig(
         name=row["model"],
@@ -51,13 +46,4 @@ def answer(row):
     return {"batch_seconds": float(found["total_latency"])}
 
 
-answers = []
-for row in json.loads(Path(sys.argv[1]).read_text()):
-    started = time.process_time()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            answers.append({**answer(row), "seconds": time.process_time() - started})
-    except Exception as error:
-        answers.append(None)
-        print(type(error).__name__, str(error)[:200], file=sys.stderr)
-print(json.dumps(answers))
+answer_rows(answer)
