@@ -3,7 +3,8 @@
 Sorscher et al. 2022 (2206.14486): with a good measure of difficulty the error falls faster than a power law in the
 examples kept, and keeping hard ones pays where data abound but hurts where they are scarce. They publish no law for
 this; the form here is assumed. It has what they find: a steeper slope for a smaller share (δ), a worse start (κ), and a
-number of examples from which on pruning pays. A power law in D for each f, so shares are enumerated.
+number of examples from which on pruning pays. Where theory is solved (`planner.laws.pruning_theory`) it misses by 5 %
+in the median and a factor of 1.6 at worst. A power law in D for each f, so shares are enumerated.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class DataPruning(Form):
         scale("E", "of the error", (1e-3, 1.0)),
         scale("A", "of the error × examples^beta", (0.1, 1e4)),
         exponent("beta", (0.05, 1.0)),
-        Coefficient("kappa", -5.0, 5.0, (0.0, 2.0)),
+        Coefficient("kappa", -20.0, 20.0, (0.0, 4.0)),
         Coefficient("delta", -5.0, 5.0, (0.0, 1.0)),
     )
 
