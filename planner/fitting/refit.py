@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, Violation
-from planner.fitting.newton import minimise
+from planner.fitting.newton import minimise, schedule
 from planner.fitting.objective import DELTA, Huber
 from planner.fitting.observations import Observations
 from planner.fitting.problem import Problem
@@ -29,7 +29,7 @@ STARTS = 10
 ITERATIONS = 40
 ROUGH_ITERATIONS = 12
 SCREENED_ROWS, SCREENED_POINTS = 128, 1024
-FINISHED = 3  # descents that are followed to the end
+FINISHED = 6  # descents that are followed to the end
 WHOLE = -1  # the part of the runs that is all of them; groups are numbered from 0
 SQUARES = 0.1  # Huber's δ above which nearly all residuals of laws lie in its parabola
 
@@ -67,16 +67,19 @@ def refit(
     """Fit `form`; `sharing` says what groups share: all ("pooled"), all but scales and floors ("scales"), or nothing.
 
     `delta` is Huber's δ. Groups are numbered from 0. `notes` keep the minima of these very runs between calls: other
-    ways of fitting them start there.
+    ways of fitting them start there. Without notes every descent is a thorough one.
     """
+    thorough = notes is None
     notes = {} if notes is None else notes
     if sharing == POOLED or groups is None:
         problem = Problem(form, variables, losses)
-        return Refit((_form(problem, _solved(problem, delta, notes, WHOLE)),), False)
+        return Refit((_form(problem, _solved(problem, delta, notes, WHOLE, thorough=thorough)),), False)
     if sharing == OWN:
-        return Refit(tuple(_form(*alone) for alone in _alone(form, variables, losses, groups, delta, notes)), False)
-    joint, starts = _joint(form, variables, losses, groups, scales(form), delta, notes)
-    return Refit((_form(joint, _solved(joint, delta, notes, WHOLE, starts)),), True)
+        return Refit(
+            tuple(_form(*alone) for alone in _alone(form, variables, losses, groups, delta, notes, thorough)), False
+        )
+    joint, starts = _joint(form, variables, losses, groups, scales(form), delta, notes, thorough)
+    return Refit((_form(joint, _solved(joint, delta, notes, WHOLE, starts, thorough=thorough)),), True)
 
 
 def grouped(form: type[Form], seen: Observations, sharing: str, delta: float) -> tuple[Problem, Screening]:
@@ -88,7 +91,7 @@ def grouped(form: type[Form], seen: Observations, sharing: str, delta: float) ->
     if len(seen.group_names) > MOST_GROUPS:
         raise InvalidInput(Violation("group", f"{len(seen.group_names)} groups", f"at most {MOST_GROUPS}"))
     own = scales(form) if sharing == SCALES else frozenset(form.names())
-    problem, starts = _joint(form, seen.variables, seen.losses, seen.groups, own, delta, {})
+    problem, starts = _joint(form, seen.variables, seen.losses, seen.groups, own, delta, {}, thorough=True)
     return problem, Screening(starts, problem.objective(starts, Huber(delta)), None)
 
 
@@ -99,13 +102,14 @@ def _alone(
     groups: NDArray[np.intp],
     delta: float,
     notes: Notes,
+    thorough: bool,
 ) -> list[tuple[Problem, Array]]:
     """Problem and θ of each group for itself."""
     found = []
     for g in range(int(groups.max()) + 1):
         mine = groups == g
         problem = Problem(form, {k: v[mine] for k, v in variables.items()}, losses[mine])
-        found.append((problem, _solved(problem, delta, notes, g)))
+        found.append((problem, _solved(problem, delta, notes, g, thorough=thorough)))
     return found
 
 
@@ -117,12 +121,13 @@ def _joint(
     own: frozenset[str],
     delta: float,
     notes: Notes,
+    thorough: bool,
 ) -> tuple[Problem, Array]:
     """The problem in which groups share all but their `own` coefficients, and starts (starts, free) for it."""
-    alone = _alone(form, variables, losses, groups, delta, notes)
+    alone = _alone(form, variables, losses, groups, delta, notes, thorough)
     joint = Problem(by_group(form, own, len(alone)), {**variables, GROUP: np.asarray(groups + 1, float)}, losses)
     whole = Problem(form, variables, losses)
-    pooled = _solved(whole, delta, notes, WHOLE)
+    pooled = _solved(whole, delta, notes, WHOLE, thorough=thorough)
     return joint, _starts(form, own, np.stack([theta for _, theta in alone]), pooled)
 
 
@@ -139,13 +144,15 @@ def _starts(form: type[Form], own: frozenset[str], alone: Array, pooled: Array) 
     return np.stack(columns, axis=1)
 
 
-def _solved(problem: Problem, delta: float, notes: Notes, part: int, starts: Array | None = None) -> Array:
+def _solved(
+    problem: Problem, delta: float, notes: Notes, part: int, starts: Array | None = None, *, thorough: bool = False
+) -> Array:
     """θ (free,) of the lowest minimum for this part of the runs, from the notes where another δ led there before."""
     known = notes.setdefault((problem.form, part), {})
     if delta not in known:
         if known:
             starts = np.stack(list(known.values()))
-        known[delta] = _lowest(problem, _screened(problem) if starts is None else starts, delta)
+        known[delta] = _lowest(problem, _screened(problem) if starts is None else starts, delta, thorough)
     return known[delta]
 
 
@@ -154,10 +161,13 @@ def _screened(problem: Problem) -> Array:
     return screen(problem, STARTS, rows=SCREENED_ROWS, points=SCREENED_POINTS).theta
 
 
-def _lowest(problem: Problem, starts: Array, delta: float) -> Array:
-    """θ (free,) of the lowest minimum; descents that are behind on the way down are not finished."""
+def _lowest(problem: Problem, starts: Array, delta: float, thorough: bool = False) -> Array:
+    """θ (free,) of the lowest minimum; descents that are behind on the way down are not finished, unless `thorough`."""
     unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0
     steep = SQUARES * unit
+    if thorough:
+        found = minimise(problem, starts, schedule(steep, delta), iterations=2 * ITERATIONS)
+        return np.asarray(found.theta[int(np.argmin(found.objective))])
     deltas: tuple[float, ...] = (delta,)
     if steep > 3.0 * delta:
         deltas = (steep, float(np.sqrt(steep * delta)), delta)
