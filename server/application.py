@@ -150,7 +150,7 @@ class Application:
             **{kind.name: ComparisonWork(self._store, kind) for kind in COMPARISONS},
             "DesignExperiment": DesignWork(library),
             "Calibrate": CalibrationWork(own),
-            "ComputeFront": FrontWork(library, metrics),
+            "ComputeFront": FrontWork(library, own, metrics),
         }
         runner = OperationRunner(self._store, self._pool, execution, metrics, kinds)
         server = grpc.aio.server(
@@ -174,7 +174,7 @@ class Application:
         )
         laws = LawsService(self._store, self._pool, runner, library, metrics, limits.max_table_cells)
         planning = PlanningService(
-            self._store, self._pool, runner, library, PlanCache(execution.plan_cache_entries), metrics
+            self._store, self._pool, runner, library, own, PlanCache(execution.plan_cache_entries), metrics
         )
         laws_service_pb2_grpc.add_LawsServicer_to_server(laws, server)
         planning_service_pb2_grpc.add_PlanningServicer_to_server(planning, server)

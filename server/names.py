@@ -12,7 +12,8 @@ import secrets
 from planner.errors import InvalidInput, Violation
 
 RUN_SETS, LAWS, PLANS, OPERATIONS = "runSets", "laws", "plans", "operations"
-ACCELERATORS, MODEL_SHAPES, CALIBRATIONS = "accelerators", "modelShapes", "calibrations"
+ACCELERATORS, MODEL_SHAPES = "accelerators", "modelShapes"
+CALIBRATIONS, PRICE_BOOKS = "calibrations", "priceBooks"
 
 _USER_ID = re.compile(r"[a-z][a-z0-9-]{0,61}")
 _MAX_LENGTH = 200

@@ -64,6 +64,7 @@ def from_calibration(message: calibration_pb2.Calibration) -> Recalibration:
         tpot_error_after=message.errors_after.get("tpot_seconds", math.nan),
         ttft_error_before=message.errors_before.get("ttft_seconds", math.nan),
         ttft_error_after=message.errors_after.get("ttft_seconds", math.nan),
+        name=message.name,
     )
 
 

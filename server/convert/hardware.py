@@ -11,19 +11,23 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from apportion.v1 import hardware_pb2
+from apportion.v1 import hardware_pb2, price_book_pb2
 from planner.errors import InvalidInput, Violation, require
 from planner.hardware import (
     Accelerator,
     ModelShape,
+    Price,
+    PriceBook,
     accelerator_from_spec,
     is_accelerator,
     model_shape_from_config,
+    price_book,
     prices,
 )
 from server import names
 from server.convert.problems import named_after
 
+_MAX_OFFERS = 10_000
 _MAX_CONFIG = 200_000  # characters; published ones have a few thousand
 _SPECIFICATION = {  # the planner's names of the message's fields
     "memory_bytes": "memory_bytes",
@@ -72,15 +76,42 @@ def to_accelerator(entry: Accelerator) -> hardware_pb2.Accelerator:
         if math.isfinite(getattr(entry, field)):
             setattr(message, field, getattr(entry, field))
     for offer in prices(entry.name) if is_accelerator(entry.name) else ():
-        message.offers.add(
-            offer=offer.offer,
-            term=offer.term,
-            region=offer.region,
-            price_usd_per_hour=offer.price_usd_per_hour,
-            source=offer.source,
-            read_date=offer.date,
-        )
+        message.offers.append(to_offer(offer))
     return message
+
+
+def to_offer(offer: Price) -> hardware_pb2.PriceOffer:
+    """One offer."""
+    return hardware_pb2.PriceOffer(
+        accelerator=offer.accelerator,
+        offer=offer.offer,
+        term=offer.term,
+        region=offer.region,
+        price_usd_per_hour=offer.price_usd_per_hour,
+        source=offer.source,
+        read_date=offer.date,
+    )
+
+
+def to_price_book(given: price_book_pb2.PriceBook, identity: str) -> price_book_pb2.PriceBook:
+    """A price book with the offers that its content describes. Raises InvalidInput naming the rows."""
+    message = price_book_pb2.PriceBook(
+        name=names.full(names.PRICE_BOOKS, identity), content=given.content, exclusive=given.exclusive
+    )
+    own = price_book(given.content, _form(given), over=PriceBook(())).offers
+    if not 0 < len(own) <= _MAX_OFFERS:
+        require(Violation("price_book.content", f"{len(own)} offers", f"1 to {_MAX_OFFERS}"))
+    message.offers.extend(to_offer(offer) for offer in own)
+    return message
+
+
+def from_price_book(message: price_book_pb2.PriceBook) -> PriceBook:
+    """The offers that count under a price book: its own, and those on record unless it is exclusive."""
+    return price_book(message.content, _form(message), over=PriceBook(()) if message.exclusive else None)
+
+
+def _form(book: price_book_pb2.PriceBook) -> str:
+    return "toml" if "[[price]]" in book.content else "csv"
 
 
 def to_model_shape(entry: ModelShape) -> hardware_pb2.ModelShape:

@@ -21,10 +21,12 @@ from planner.allocation.problem import (
     Workload,
 )
 from planner.errors import InvalidInput, Violation
+from planner.hardware import SHIPPED, Catalogue
 from planner.laws import Law
 
 DEFAULT_LAW = "besiroglu-2024"
 Laws = Callable[[str], Law]
+Catalogues = Callable[[str, str], Catalogue]  # by the names of a calibration and a price book
 Problem = TypeVar("Problem")
 
 _TRAINING_LIMITS = {
@@ -46,7 +48,12 @@ _MAX_CHOICES = 128
 _NEEDS_HARDWARE = frozenset({"training_usd", "training_hours", "accelerator_hours", "training_energy_joules"})
 
 
-def to_training(request: wire.PlanTrainingRequest, laws: Laws) -> TrainingProblem:
+def shipped(calibration: str, price_book: str) -> Catalogue:
+    """No facts but the planner's own."""
+    return SHIPPED
+
+
+def to_training(request: wire.PlanTrainingRequest, laws: Laws, catalogues: Catalogues = shipped) -> TrainingProblem:
     """The problem of a PlanTraining request. Raises InvalidInput, UnknownName."""
     _bounded("expert_counts", request.expert_counts)
     limits, origin = _limits(request, _TRAINING_LIMITS)
@@ -60,12 +67,12 @@ def to_training(request: wire.PlanTrainingRequest, laws: Laws) -> TrainingProble
         minimize=request.minimize,
         expert_counts=tuple(request.expert_counts),
         law_variables=_law_variables(request),
-        hardware=_hardware(request.hardware) if given or needs_hardware else None,
+        hardware=_hardware(request.hardware, catalogues) if given or needs_hardware else None,
         **_optional(request, "as_good_as_parameter_count", "unique_token_count", "alternative_count"),
     )
 
 
-def to_deployment(request: wire.PlanDeploymentRequest) -> DeploymentProblem:
+def to_deployment(request: wire.PlanDeploymentRequest, catalogues: Catalogues = shipped) -> DeploymentProblem:
     """The problem of a PlanDeployment request. Raises InvalidInput."""
     if not request.HasField("workload"):
         raise InvalidInput(Violation("workload", "unset", "what is asked of the model"))
@@ -75,14 +82,14 @@ def to_deployment(request: wire.PlanDeploymentRequest) -> DeploymentProblem:
         DeploymentProblem,
         workload=_workload(request.workload),
         model=request.model,
-        hardware=_hardware(request.hardware),
+        hardware=_hardware(request.hardware, catalogues),
         limits=limits,
         minimize=request.minimize,
         **_optional(request, "parameter_count", "expert_count", "alternative_count"),
     )
 
 
-def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws) -> LifecycleProblem:
+def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws, catalogues: Catalogues = shipped) -> LifecycleProblem:
     """The problem of a PlanLifecycle request. Raises InvalidInput, UnknownName."""
     _bounded("expert_counts", request.expert_counts)
     limits, origin = _limits(request, _LIFECYCLE_LIMITS)
@@ -97,8 +104,8 @@ def to_lifecycle(request: wire.PlanLifecycleRequest, laws: Laws) -> LifecyclePro
         expert_counts=tuple(request.expert_counts),
         law_variables=_law_variables(request),
         workload=_workload(request.workload) if request.HasField("workload") else None,
-        training_hardware=_hardware(request.training_hardware, "training_hardware"),
-        serving_hardware=_hardware(serving, "serving_hardware"),
+        training_hardware=_hardware(request.training_hardware, catalogues, "training_hardware"),
+        serving_hardware=_hardware(serving, catalogues, "serving_hardware"),
         **_optional(request, "as_good_as_parameter_count", "unique_token_count", "alternative_count"),
     )
 
@@ -113,10 +120,10 @@ def _law_variables(request: Any) -> dict[str, LawVariable]:
     }
 
 
-def to_front_problem(request: wire.ComputeFrontRequest, laws: Laws) -> FrontProblem:
+def to_front_problem(request: wire.ComputeFrontRequest, laws: Laws, catalogues: Catalogues = shipped) -> FrontProblem:
     """The problem of a ComputeFront request. Raises InvalidInput, UnknownName."""
     try:
-        problem = to_lifecycle(request.problem, laws)
+        problem = to_lifecycle(request.problem, laws, catalogues)
     except InvalidInput as error:
         raise _renamed(error, "problem.{}".format) from error
     optional = _optional(request, "point_count")
@@ -144,7 +151,7 @@ def _bounded(field: str, items: Sequence[Any] | Mapping[Any, Any]) -> None:
         raise InvalidInput(Violation(field, f"{len(items)} entries", f"at most {_MAX_CHOICES}"))
 
 
-def _hardware(choice: wire.HardwareChoice, field: str = "hardware") -> HardwareChoice:
+def _hardware(choice: wire.HardwareChoice, catalogues: Catalogues, field: str = "hardware") -> HardwareChoice:
     for name in ("accelerators", "precisions", "price_usd_per_hour"):
         _bounded(f"{field}.{name}", getattr(choice, name))
     given: dict[str, Any] = _optional(choice, "max_accelerator_count")
@@ -153,6 +160,7 @@ def _hardware(choice: wire.HardwareChoice, field: str = "hardware") -> HardwareC
         accelerators=tuple(choice.accelerators),
         precisions=tuple(choice.precisions),
         price_usd_per_hour=dict(choice.price_usd_per_hour),
+        catalogue=catalogues(choice.calibration, choice.price_book),
         **given,
     )
 

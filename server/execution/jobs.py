@@ -20,6 +20,7 @@ from planner import allocation, fitting
 from planner.errors import InvalidInput, PlanningError, Violation
 from planner.fitting import automatic, selection
 from planner.fitting.fit import held_coefficients
+from planner.hardware import Catalogue
 from planner.laws import Law, form_class, law
 from server import names
 from server.convert import comparisons, errors, experiments, plans, problems
@@ -27,6 +28,7 @@ from server.convert import laws as law_messages
 from server.convert.runs import to_runs
 from server.execution.attachments import unpack_law
 from server.execution.calibration_job import calibrate, check_calibrate
+from server.execution.own_hardware import unpack_hardware
 from server.execution.sensitivity_job import analyze_sensitivity
 
 Parts = tuple[bytes, ...]
@@ -66,28 +68,28 @@ def warm() -> str:
 
 def plan_training(serialised: bytes) -> Parts:
     request = planning_service_pb2.PlanTrainingRequest.FromString(serialised)
-    return _explained(allocation.plan_training(problems.to_training(request, _law)))
+    return _explained(allocation.plan_training(problems.to_training(request, _law, _catalogue)))
 
 
 def plan_deployment(serialised: bytes) -> Parts:
     request = planning_service_pb2.PlanDeploymentRequest.FromString(serialised)
-    return _explained(allocation.plan_deployment(problems.to_deployment(request)))
+    return _explained(allocation.plan_deployment(problems.to_deployment(request, _catalogue)))
 
 
 def plan_lifecycle(serialised: bytes) -> Parts:
     request = planning_service_pb2.PlanLifecycleRequest.FromString(serialised)
-    return _explained(allocation.plan_lifecycle(problems.to_lifecycle(request, _law)))
+    return _explained(allocation.plan_lifecycle(problems.to_lifecycle(request, _law, _catalogue)))
 
 
 def compute_front(serialised: bytes) -> Parts:
     request = planning_service_pb2.ComputeFrontRequest.FromString(serialised)
-    front = allocation.compute_front(problems.to_front_problem(request, _law))
+    front = allocation.compute_front(problems.to_front_problem(request, _law, _catalogue))
     return (plans.to_front(front).SerializeToString(),)
 
 
 def check_front(serialised: bytes) -> Parts:
     """Whether a front can be asked for at all: the same errors, no work."""
-    problems.to_front_problem(planning_service_pb2.ComputeFrontRequest.FromString(serialised), _law)
+    problems.to_front_problem(planning_service_pb2.ComputeFrontRequest.FromString(serialised), _law, _catalogue)
     return (b"",)
 
 
@@ -226,6 +228,11 @@ def _fit_arguments(request: Any) -> tuple[fitting.Runs, dict[str, Any]]:
 
 def _explained(plan: allocation.Plan) -> Parts:
     return (plans.to_plan(plan, allocation.explain(plan)).SerializeToString(),)
+
+
+def _catalogue(calibration: str, price_book: str) -> Catalogue:
+    """Own hardware facts that came with the job, with the calibration and the price book named."""
+    return unpack_hardware(_attachments.get(), calibration, price_book)
 
 
 def _law(name: str) -> Law:

@@ -18,10 +18,10 @@ from apportion.v1 import (
     hardware_pb2,
     hardware_service_pb2,
     hardware_service_pb2_grpc,
+    price_book_pb2,
     table_pb2,
 )
 from planner import hardware
-from planner.errors import InvalidInput, Violation
 from server import names
 from server.convert import tables
 from server.convert.hardware import own_accelerator, own_model_shape, to_accelerator, to_model_shape, with_configuration
@@ -30,8 +30,9 @@ from server.interceptors.around import Context
 from server.pages import read_page, slice_page
 from server.services.calibrations import Calibrations
 from server.services.once import Once
-from server.services.own_hardware import OwnHardware, add_entry
-from server.storage.schema import accelerators, model_shapes
+from server.services.own_hardware import OwnHardware, add_entry, own_identity
+from server.services.price_books import PriceBooks
+from server.storage.schema import accelerators, model_shapes, price_books
 from server.storage.store import Store
 
 Estimator = Callable[[Mapping[str, Any], hardware.Catalogue], Mapping[str, Any]]
@@ -42,6 +43,7 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
 
     def __init__(self, store: Store, own: OwnHardware, calibrations: Calibrations, max_cells: int) -> None:
         self._store, self._own, self._calibrations, self._max_cells = store, own, calibrations, max_cells
+        self._books = PriceBooks(store)
 
     async def GetAccelerator(
         self, request: hardware_service_pb2.GetAcceleratorRequest, context: Context
@@ -65,7 +67,7 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
         once = Once(self._store, "CreateAccelerator", request)
         if (earlier := await once.earlier()) is not None:
             return hardware_pb2.Accelerator.FromString(earlier)
-        identity = _own_identity("accelerator_id", request.accelerator_id)
+        identity = own_identity("accelerator_id", request.accelerator_id)
         if hardware.is_accelerator(identity):
             raise AlreadyExists(names.full(names.ACCELERATORS, identity))
         message = to_accelerator(own_accelerator(request.accelerator, identity))
@@ -106,7 +108,7 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
         once = Once(self._store, "CreateModelShape", request)
         if (earlier := await once.earlier()) is not None:
             return hardware_pb2.ModelShape.FromString(earlier)
-        identity = _own_identity("model_shape_id", request.model_shape_id)
+        identity = own_identity("model_shape_id", request.model_shape_id)
         if hardware.is_model_shape(identity):
             raise AlreadyExists(names.full(names.MODEL_SHAPES, identity))
         shape = to_model_shape(own_model_shape(request.model_shape, identity))
@@ -147,26 +149,49 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
         await self._calibrations.remove(request.name)
         return empty_pb2.Empty()
 
+    async def CreatePriceBook(
+        self, request: hardware_service_pb2.CreatePriceBookRequest, context: Context
+    ) -> price_book_pb2.PriceBook:
+        return await self._books.create(request)
+
+    async def GetPriceBook(
+        self, request: hardware_service_pb2.GetPriceBookRequest, context: Context
+    ) -> price_book_pb2.PriceBook:
+        return await self._books.get(request.name)
+
+    async def ListPriceBooks(
+        self, request: hardware_service_pb2.ListPriceBooksRequest, context: Context
+    ) -> hardware_service_pb2.ListPriceBooksResponse:
+        return await self._books.page(request)
+
+    async def DeletePriceBook(
+        self, request: hardware_service_pb2.DeletePriceBookRequest, context: Context
+    ) -> empty_pb2.Empty:
+        await self._own.remove(price_books, names.PRICE_BOOKS, request.name)
+        return empty_pb2.Empty()
+
     async def EstimateServing(
         self, request: hardware_service_pb2.EstimateServingRequest, context: Context
     ) -> hardware_service_pb2.EstimateServingResponse:
-        table = await self._estimated(hardware.estimate_serving, request.points, request.calibration)
+        table = await self._estimated(hardware.estimate_serving, request.points, calibration=request.calibration)
         return hardware_service_pb2.EstimateServingResponse(table=table)
 
     async def EstimateEnergy(
         self, request: hardware_service_pb2.EstimateEnergyRequest, context: Context
     ) -> hardware_service_pb2.EstimateEnergyResponse:
-        table = await self._estimated(hardware.estimate_energy, request.points, request.calibration)
+        table = await self._estimated(hardware.estimate_energy, request.points, calibration=request.calibration)
         return hardware_service_pb2.EstimateEnergyResponse(table=table)
 
     async def EstimateTraining(
         self, request: hardware_service_pb2.EstimateTrainingRequest, context: Context
     ) -> hardware_service_pb2.EstimateTrainingResponse:
-        table = await self._estimated(hardware.estimate_training, request.points)
+        table = await self._estimated(hardware.estimate_training, request.points, price_book=request.price_book)
         return hardware_service_pb2.EstimateTrainingResponse(table=table)
 
-    async def _estimated(self, estimate: Estimator, points: table_pb2.Table, calibration: str = "") -> table_pb2.Table:
-        catalogue = await self._own.catalogue(calibration)
+    async def _estimated(
+        self, estimate: Estimator, points: table_pb2.Table, *, calibration: str = "", price_book: str = ""
+    ) -> table_pb2.Table:
+        catalogue = await self._own.catalogue(calibration, price_book)
         return await asyncio.to_thread(self._answered, estimate, points, catalogue)
 
     def _answered(self, estimate: Estimator, points: table_pb2.Table, catalogue: hardware.Catalogue) -> table_pb2.Table:
@@ -178,10 +203,3 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
             if name not in columns:
                 tables.add_column(answer, name, cells)
         return answer
-
-
-def _own_identity(field: str, asked: str) -> str:
-    """The id of an own entry, which callers choose: it is what they will call it. Raises InvalidInput."""
-    if not asked:
-        raise InvalidInput(Violation(field, "unset", "the name to call it by"))
-    return names.new_identity(field, asked, "")

@@ -6,21 +6,21 @@ Own entries are few (at most `MOST`), so a question takes all of them along rath
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection, Table, delete, func, select
 
-from apportion.v1 import calibration_pb2, hardware_pb2
+from apportion.v1 import calibration_pb2, hardware_pb2, planning_service_pb2, price_book_pb2
 from planner.errors import InvalidInput, Violation
 from planner.hardware import Catalogue
 from planner.hardware.tables import key
 from server import names
 from server.errors import AlreadyExists, NotFound
-from server.execution.own_hardware import pack_hardware, unpack_hardware
+from server.execution.own_hardware import calibration_key, pack_hardware, price_book_key, unpack_hardware
 from server.storage import resources
-from server.storage.schema import accelerators, calibrations, model_shapes
+from server.storage.schema import accelerators, calibrations, model_shapes, price_books
 from server.storage.store import Store
 
 MOST = 1000
@@ -33,13 +33,22 @@ class OwnHardware:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def attachments(self, calibration: str = "") -> dict[str, bytes]:
-        """What a job needs to know of own entries, and of the calibration named. Raises NotFound, InvalidInput."""
-        return await self._store.read("read_own_hardware", _attachments, calibration)
+    async def attachments(self, calibrations: Iterable[str] = (), price_books: Iterable[str] = ()) -> dict[str, bytes]:
+        """What a job needs to know of own entries, and of those named; blank names are none.
 
-    async def catalogue(self, calibration: str = "") -> Catalogue:
-        """All entries, and the calibration named. Raises NotFound, InvalidInput."""
-        return unpack_hardware(await self.attachments(calibration))
+        Raises NotFound, InvalidInput.
+        """
+        wanted = [name for name in calibrations if name], [name for name in price_books if name]
+        return await self._store.read("read_own_hardware", _attachments, *wanted)
+
+    async def asked_for(self, request: Message) -> dict[str, bytes]:
+        """What a planning request needs to know of own entries: all, with what its hardware choices name."""
+        choices = list(_choices(request))
+        return await self.attachments([c.calibration for c in choices], [c.price_book for c in choices])
+
+    async def catalogue(self, calibration: str = "", price_book: str = "") -> Catalogue:
+        """All entries, with the calibration and the price book named. Raises NotFound, InvalidInput."""
+        return unpack_hardware(await self.attachments([calibration], [price_book]), calibration, price_book)
 
     async def message(self, kind: type[M], table: Table, name: str) -> M | None:
         """The own entry of that name, without regard to case and punctuation, or None."""
@@ -55,6 +64,13 @@ class OwnHardware:
         identity = names.identity(collection, name)
         full = names.full(collection, identity)
         await self._store.write("delete_own_hardware", resources.remove, table, identity, full)
+
+
+def own_identity(field: str, asked: str) -> str:
+    """The id of an own entry, which callers choose: it is what they will call it. Raises InvalidInput."""
+    if not asked:
+        raise InvalidInput(Violation(field, "unset", "the name to call it by"))
+    return names.new_identity(field, asked, "")
 
 
 def add_entry(connection: Connection, table: Table, collection: str, identity: str, message: Any) -> Message:
@@ -86,6 +102,13 @@ def find_calibration(connection: Connection, name: str, field: str = "name") -> 
     return calibration_pb2.Calibration.FromString(row.message)
 
 
+def find_price_book(connection: Connection, name: str, field: str = "name") -> price_book_pb2.PriceBook:
+    """The price book of that name. Raises NotFound, InvalidInput."""
+    identity = names.identity(names.PRICE_BOOKS, name, field)
+    row = resources.get(connection, price_books, identity, names.full(names.PRICE_BOOKS, identity))
+    return price_book_pb2.PriceBook.FromString(row.message)
+
+
 def add_calibration(connection: Connection, identity: str, message: calibration_pb2.Calibration) -> Message:
     """Store the next version of a calibration."""
     newest = select(func.max(calibrations.c.version)).where(calibrations.c.calibration == identity)
@@ -110,6 +133,17 @@ def remove_calibration(connection: Connection, name: str) -> None:
         raise NotFound(name if name.startswith(names.CALIBRATIONS) else names.full(names.CALIBRATIONS, name))
 
 
+def _choices(message: Message) -> Iterator[planning_service_pb2.HardwareChoice]:
+    """The hardware choices that a message holds."""
+    if isinstance(message, planning_service_pb2.HardwareChoice):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for part in value if field.is_repeated else [value]:
+                yield from _choices(part)
+
+
 def _identity(message: Any) -> str:
     return str(message.name.split("/", 1)[1])
 
@@ -130,9 +164,13 @@ def _entries(connection: Connection, table: Table, kind: Callable[[], M]) -> lis
     return found
 
 
-def _attachments(connection: Connection, calibration: str) -> dict[str, bytes]:
+def _attachments(connection: Connection, calibrations: list[str], price_books: list[str]) -> dict[str, bytes]:
+    named: dict[str, Message] = {
+        calibration_key(n): find_calibration(connection, n, "calibration") for n in calibrations
+    }
+    named |= {price_book_key(n): find_price_book(connection, n, "price_book") for n in price_books}
     return pack_hardware(
         _entries(connection, accelerators, hardware_pb2.Accelerator),
         _entries(connection, model_shapes, hardware_pb2.ModelShape),
-        find_calibration(connection, calibration, "calibration") if calibration else None,
+        named,
     )

@@ -20,6 +20,7 @@ from server.pages import read_page
 from server.services.library import Library
 from server.services.once import Once
 from server.services.operations import answer_or_raise
+from server.services.own_hardware import OwnHardware
 from server.storage import resources
 from server.storage.schema import plans
 from server.storage.store import Store
@@ -42,11 +43,12 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
         pool: WorkerPool,
         operations: OperationRunner,
         library: Library,
+        own: OwnHardware,
         cache: PlanCache,
         metrics: Metrics,
     ) -> None:
         self._store, self._pool, self._operations, self._library = store, pool, operations, library
-        self._cache, self._metrics = cache, metrics
+        self._own, self._cache, self._metrics = own, cache, metrics
 
     async def PlanTraining(self, request: planning_service_pb2.PlanTrainingRequest, context: Context) -> plan_pb2.Plan:
         return await self._plan("PlanTraining", request, request.law)
@@ -68,7 +70,8 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
         if (earlier := await once.earlier()) is not None:
             return await self._operations.refreshed(operations_pb2.Operation.FromString(earlier))
         serialised = request.SerializeToString()
-        check = Job("CheckFront", serialised, await self._library.attachments(request.problem.law))
+        attachments = await self._library.attachments(request.problem.law) | await self._own.asked_for(request)
+        check = Job("CheckFront", serialised, attachments)
         answer_or_raise(await self._pool.run(check, call.current().remaining_seconds()))
 
         def start(connection: Connection) -> Message:
@@ -124,7 +127,7 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
 
     async def _solved(self, method: str, request: Question, law: str) -> bytes:
         """The serialised plan, with its explanation, from the cache or a worker."""
-        attachments = await self._library.attachments(law)
+        attachments = await self._library.attachments(law) | await self._own.asked_for(request)
         key = key_of(method, request, attachments)
         cached = self._cache.get(key)
         call.current().notes["cached"] = cached is not None
@@ -142,12 +145,13 @@ class PlanningService(planning_service_pb2_grpc.PlanningServicer):
 class FrontWork:
     """How a ComputeFront operation is run and ended."""
 
-    def __init__(self, library: Library, metrics: Metrics) -> None:
-        self._library, self._metrics = library, metrics
+    def __init__(self, library: Library, own: OwnHardware, metrics: Metrics) -> None:
+        self._library, self._own, self._metrics = library, own, metrics
 
     async def job(self, request: bytes) -> Job:
-        law = planning_service_pb2.ComputeFrontRequest.FromString(request).problem.law
-        return Job("ComputeFront", request, await self._library.attachments(law))
+        question = planning_service_pb2.ComputeFrontRequest.FromString(request)
+        attachments = await self._library.attachments(question.problem.law) | await self._own.asked_for(question)
+        return Job("ComputeFront", request, attachments)
 
     def commit(self, connection: Connection, request: bytes, parts: tuple[bytes, ...]) -> Message:
         front = plan_pb2.Front.FromString(parts[0])

@@ -10,8 +10,9 @@ import grpc
 import pytest
 from google.longrunning import operations_pb2
 
-from apportion.v1 import calibration_pb2, hardware_pb2
+from apportion.v1 import calibration_pb2, hardware_pb2, price_book_pb2
 from apportion.v1 import hardware_service_pb2 as wire
+from apportion.v1 import planning_service_pb2 as planning
 
 CHIP = hardware_pb2.Accelerator(
     peak_flops_per_second={"bf16": 989.4e12, "fp8": 1979e12, "int8": 1979e12},
@@ -242,3 +243,75 @@ def test_a_calibration_under_way_survives_sigkill_and_is_made_once(start_server:
     assert done.response.Unpack(found), done.error
     assert found.version == 1
     assert second.hardware.GetCalibration(wire.GetCalibrationRequest(name="survivor")) == found
+
+
+BOOK = "accelerator,price_usd_per_hour,term,source,date\nH100,1.0,on-demand,a contract,2026-10-01\n"
+
+
+def create_book(server: Any, identity: str, content: str = BOOK, **more: Any) -> Any:
+    book = price_book_pb2.PriceBook(content=content, **more)
+    return server.hardware.CreatePriceBook(wire.CreatePriceBookRequest(price_book_id=identity, price_book=book))
+
+
+def deployment(model: str, chip: str, **choice: Any) -> planning.PlanDeploymentRequest:
+    load = planning.Workload(requests_per_second=200, input_token_count=1024, output_token_count=512)
+    hardware = planning.HardwareChoice(accelerators=[chip], precisions=["fp8"], **choice)
+    return planning.PlanDeploymentRequest(model=model, workload=load, hardware=hardware, validate_only=True)
+
+
+def test_a_price_book_is_kept_used_in_plans_and_estimates_and_forgotten(server: Any, refused: Any, table: Any) -> None:
+    made = create_book(server, "our-prices")
+    assert [(o.accelerator, o.price_usd_per_hour, o.term) for o in made.offers] == [("H100-SXM", 1.0, "on-demand")]
+    assert server.hardware.GetPriceBook(wire.GetPriceBookRequest(name="our-prices")) == made
+    assert made in server.hardware.ListPriceBooks(wire.ListPriceBooksRequest()).price_books
+    plain, own = (
+        server.planning.PlanDeployment(deployment("Llama-3.1-8B", "H100", price_book=name))
+        for name in ("", "our-prices")
+    )
+    assert "a contract" in own.provenance["price.H100-SXM"]
+    assert own.metrics["usd_per_million_tokens"].value < plain.metrics["usd_per_million_tokens"].value
+    runs = table(accelerator=["H100"], model=["Llama-3.1-8B"], n_accel=[64.0], tokens=[1e12])
+    costs = []
+    for name in ("", "priceBooks/our-prices"):
+        answer = server.hardware.EstimateTraining(wire.EstimateTrainingRequest(points=runs, price_book=name))
+        costs.append(next(c.numbers.values[0] for c in answer.table.columns if c.name == "predicted_usd"))
+    assert costs[1] < costs[0]
+    server.hardware.DeletePriceBook(wire.DeletePriceBookRequest(name=made.name))
+    gone = refused(server.planning.PlanDeployment, deployment("Llama-3.1-8B", "H100", price_book="our-prices"))
+    assert gone.code == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "content", ["", "a,b\n1,2", BOOK.replace("1.0", "free"), "[[price]]\nx = ", BOOK.splitlines()[0]]
+)
+def test_a_price_book_that_is_none_is_refused(server: Any, refused: Any, content: str) -> None:
+    book = price_book_pb2.PriceBook(content=content)
+    error = refused(server.hardware.CreatePriceBook, wire.CreatePriceBookRequest(price_book_id="b", price_book=book))
+    assert error.code == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_plans_know_own_accelerators_models_and_calibrations(server: Any, refused: Any, table: Any) -> None:
+    create_chip(server, "plan-chip")
+    create_model(server, "plan-model", config_json=json.dumps(CONFIG))
+    prices = {"plan-chip": 2.0}
+    own = server.planning.PlanDeployment(deployment("plan-model", "plan-chip", price_usd_per_hour=prices))
+    assert own.decision.accelerator == "plan-chip"
+    same = server.planning.PlanDeployment(deployment("Llama-3.1-8B", "H100", price_usd_per_hour={"H100": 2.0}))
+    cost = [p.metrics["usd_per_million_tokens"].value for p in (own, same)]
+    assert cost[0] == pytest.approx(cost[1])
+
+    calibrate(server, measurements(server, table, 1.5), "plan-stack")
+    slow = server.planning.PlanDeployment(deployment("Llama-3.1-70B", "H100", calibration="plan-stack"))
+    plain = server.planning.PlanDeployment(deployment("Llama-3.1-70B", "H100"))
+    assert slow.metrics["usd_per_million_tokens"].value > 1.2 * plain.metrics["usd_per_million_tokens"].value
+    assert slow.provenance["calibration"] == "calibrations/plan-stack@1"
+    elsewhere = server.planning.PlanDeployment(deployment("Llama-3.1-8B", "H100", calibration="plan-stack"))
+    assert "CALIBRATED_ELSEWHERE" in [w.code for w in elsewhere.warnings]
+
+    training = planning.PlanTrainingRequest(budget_usd=1e6, validate_only=True)
+    training.hardware.accelerators.append("plan-chip")
+    training.hardware.price_usd_per_hour["plan-chip"] = 2.0
+    assert server.planning.PlanTraining(training).decision.accelerator == "plan-chip"
+    server.hardware.DeleteAccelerator(wire.DeleteAcceleratorRequest(name="accelerators/plan-chip"))
+    assert refused(server.planning.PlanTraining, training).code == grpc.StatusCode.NOT_FOUND
+    server.hardware.DeleteModelShape(wire.DeleteModelShapeRequest(name="modelShapes/plan-model"))

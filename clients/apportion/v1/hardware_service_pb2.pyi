@@ -152,11 +152,8 @@ class EstimateServingRequest(google.protobuf.message.Message):
 
     POINTS_FIELD_NUMBER: builtins.int
     CALIBRATION_FIELD_NUMBER: builtins.int
-    PRICE_BOOK_FIELD_NUMBER: builtins.int
     calibration: builtins.str
     """Predict with the constants of this calibration; the shipped ones when unset."""
-    price_book: builtins.str
-    """Price with this book; with the offers on record when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -166,10 +163,9 @@ class EstimateServingRequest(google.protobuf.message.Message):
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
         calibration: builtins.str = ...,
-        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points", "price_book", b"price_book"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
 
 global___EstimateServingRequest = EstimateServingRequest
 
@@ -204,11 +200,8 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
 
     POINTS_FIELD_NUMBER: builtins.int
     CALIBRATION_FIELD_NUMBER: builtins.int
-    PRICE_BOOK_FIELD_NUMBER: builtins.int
     calibration: builtins.str
     """Predict with the constants of this calibration; the shipped ones when unset."""
-    price_book: builtins.str
-    """Price with this book; with the offers on record when unset."""
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """One serving configuration a row."""
@@ -218,10 +211,9 @@ class EstimateEnergyRequest(google.protobuf.message.Message):
         *,
         points: apportion.v1.table_pb2.Table | None = ...,
         calibration: builtins.str = ...,
-        price_book: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points", "price_book", b"price_book"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["calibration", b"calibration", "points", b"points"]) -> None: ...
 
 global___EstimateEnergyRequest = EstimateEnergyRequest
 
