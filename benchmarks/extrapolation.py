@@ -2,8 +2,8 @@
 
 Tables and splits are those of "Spend Less, Fit Better" (arXiv 2604.22753; data CC-BY-4.0), four of them after SLDBench
 (arXiv 2507.21184), whose best scores, of laws found by a language-model agent, are the goals. All forms that the
-columns allow compete; the choice sees where the test rows lie but none of their losses. Columns without a usual name
-are mapped; one table counts parameters in billions. The tables are not shipped: skipped where they are absent.
+columns allow compete; the choice sees where the test rows lie but none of their losses. One table counts parameters in
+billions. The tables are not shipped: skipped where they are absent.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from planner.fitting.selection import compare_targets
 
 @dataclass(frozen=True)
 class Task:
-    """One table: its targets, columns that need a name, units, and the best published R²."""
+    """One table: its targets, units, and the best published R²."""
 
     goal: float
     targets: tuple[str, ...] = ("loss",)
-    mapping: Mapping[str, str] = field(default_factory=dict)
     scale: Mapping[str, float] = field(default_factory=dict)
     group: str | None = "group"
 
@@ -37,7 +36,7 @@ class Task:
 TASKS: Mapping[str, Task] = {
     "data_constrained": Task(0.944),
     "domain_mixture": Task(0.988, tuple(f"loss_domain_{k}" for k in range(1, 6))),
-    "vocab": Task(0.987, ("unigram_normalized_loss",), {"num_characters": "character_count"}),
+    "vocab": Task(0.987, ("unigram_normalized_loss",)),
     "parallel": Task(0.999),
     "sparsity": Task(0.53, scale={"N_active": 1e9}),
 }
@@ -60,7 +59,6 @@ def compared(task: Task, path: Path) -> dict[str, Comparison]:
         table,
         task.targets,
         holdout="split == 'test'",
-        mapping=task.mapping,
         group=None if single else task.group,
         bootstrap=200,
     )

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 Rule = tuple[tuple[str, ...], str, Callable[..., Any]]  # columns it starts from, in words, as a function
 DERIVED: Mapping[str, tuple[Rule, ...]] = {
     "token_count": (
+        (("character_count",), "character_count, in place of tokens", lambda characters: characters),
         (
             ("training_flops", "parameter_count"),
             "training_flops / (6 × parameter_count)",
@@ -78,6 +79,8 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
     "N_nonemb": "non_embedding",
     "N_nonvocab": "non_embedding",
     "non_vocab_parameters": "non_embedding",
+    "non_embedding_param_size": "non_embedding",
+    "dense_parameter_count": "active",
     "N_total": "total",
     "total_parameter_count": "total",
     "N_nonzero": "nonzero",
