@@ -173,7 +173,7 @@ def overview() -> str:
 def compute_table() -> str:
     """The compute models."""
     rows = [
-        f"| `{model.name}` | {model.counting.replace('_', '-')} | {first_sentence(model.__doc__)} |"
+        f"| `{model.name}` | {model.counting.replace('_', '-') or 'as the law'} | {first_sentence(model.__doc__)} |"
         for model in COMPUTE_MODELS
     ]
     return "\n".join(["| compute model | counts | FLOPs |", "|---|---|---|", *rows, ""])

@@ -8,8 +8,10 @@ from planner.laws.catalogue import law, laws
 from planner.laws.caution import Caution
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE, ComputeModel, compute_model
-from planner.laws.counting import convert
+from planner.laws.counting import DENSE, CountingFacts, convert
 from planner.laws.data_constrained import DataConstrained
+from planner.laws.exponents import KnownExponents, known_exponents
+from planner.laws.families import Family, families, family
 from planner.laws.form import Coefficient, Form, LossTerms, OptimisationClass
 from planner.laws.forms import FORMS, form_class
 from planner.laws.joint_moe import JointMoE
@@ -18,15 +20,19 @@ from planner.laws.law import Law, Prediction, Provenance, Span
 
 __all__ = [
     "ACTIVE_EXPERTS",
+    "DENSE",
     "FORMS",
     "SIMPLE",
     "Caution",
     "Chinchilla",
     "Coefficient",
     "ComputeModel",
+    "CountingFacts",
     "DataConstrained",
+    "Family",
     "Form",
     "JointMoE",
+    "KnownExponents",
     "Kaplan",
     "Law",
     "LossTerms",
@@ -36,7 +42,10 @@ __all__ = [
     "Span",
     "compute_model",
     "convert",
+    "families",
+    "family",
     "form_class",
+    "known_exponents",
     "law",
     "laws",
 ]

@@ -27,7 +27,7 @@ class ComputeModel(ABC):
     """FLOPs as a function of parameters and tokens; `proportional` if training FLOPs are 6 N D exactly."""
 
     name: ClassVar[str]
-    counting: ClassVar[str]  # which parameters `parameter_count` must count
+    counting: ClassVar[str] = ""  # which parameters `parameter_count` must count; "": those that the law counts
     proportional: ClassVar[bool] = False
 
     @abstractmethod
@@ -48,7 +48,6 @@ class Simple(ComputeModel):
     """C = 6 N D: two FLOP per parameter and token forward, four backward."""
 
     name: ClassVar[str] = "simple"
-    counting: ClassVar[str] = "total"
     proportional: ClassVar[bool] = True
 
     def inference_flops_per_token(self, parameter_count: Any) -> Any:
@@ -191,7 +190,6 @@ class LowPrecision(ComputeModel):
     """Compute in proportion to the bits that are multiplied, 6 N D at sixteen: C = 6 N D bits/16."""
 
     name: ClassVar[str] = "low-precision"
-    counting: ClassVar[str] = "total"
     proportional: ClassVar[bool] = True
 
     bits: float
@@ -209,7 +207,6 @@ class DistillationFlops(ComputeModel):
     """
 
     name: ClassVar[str] = "distillation"
-    counting: ClassVar[str] = "total"
 
     teacher_parameter_count: float
     teacher_token_count: float

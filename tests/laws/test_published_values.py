@@ -221,6 +221,54 @@ def test_data_seen_once_follows_a_power_and_repeats_are_worth_less() -> None:
     assert again == pytest.approx((once - 0.2) * 2 ** (-0.15 * 2 ** (-1 / 3)) + 0.2)
 
 
+def test_pools_in_equal_shares_last_as_many_times_as_long_as_there_are() -> None:
+    """Goyal et al. 2024: b of pass k + 1 is the mean of b_i 2^(-k/(p tau_i)); one pool alone is the law of one pool."""
+    pools: Any = form_class("data-pools-2")(a=1.4, d=0.2, b1=-0.2, b2=-0.1, tau1=2.0, tau2=5.0)
+    at = {"token_count": 2e9, "unique_token_count": 1e9}
+    second = 0.5 * (-0.2 * 2 ** (-1 / 4) - 0.1 * 2 ** (-1 / 10))
+    assert pools.loss(**at, pool_share_1=0.5, pool_share_2=0.5) == pytest.approx(1.4 * 1e4**-0.15 * 2**second + 0.2)
+    one: Any = form_class("data-utility")(a=1.4, d=0.2, b=-0.2, tau=2.0)
+    alone = pools.loss(token_count=9e9, unique_token_count=1e9, pool_share_1=1.0, pool_share_2=0.0)
+    assert alone == pytest.approx(one.loss(token_count=9e9, unique_token_count=1e9), rel=1e-12)
+
+
+def test_strict_filtering_pays_for_few_samples_and_hurts_for_many() -> None:
+    pools: Any = form_class("data-pools-2")(a=1.4, d=0.2, b1=-0.2, b2=-0.17, tau1=1.0, tau2=2.0)
+    best, both = [], []
+    for seen in (1e9, 3e10):
+        best.append(pools.loss(token_count=seen, unique_token_count=1e9, pool_share_1=1.0, pool_share_2=0.0))
+        both.append(pools.loss(token_count=seen, unique_token_count=2e9, pool_share_1=0.5, pool_share_2=0.5))
+    assert best[0] < both[0]
+    assert best[1] > both[1]
+
+
+def test_pruning_pays_from_where_its_steeper_curve_crosses() -> None:
+    pruned: Any = form_class("data-pruning")(E=0.02, A=100.0, beta=0.4, kappa=1.2, delta=0.15)
+    crossing = pruned.pruning_pays_from()
+    every, third = (pruned.loss(token_count=crossing, kept_share=share) for share in (1.0, 0.3))
+    assert every == pytest.approx(third, rel=1e-12)
+    more = {"token_count": 10 * crossing}
+    assert pruned.loss(**more, kept_share=0.3) < pruned.loss(**more, kept_share=1.0)
+
+
+def test_the_best_look_back_is_the_best_of_a_scan_and_grows_with_data() -> None:
+    series: Any = form_class("look-back")(E=0.3, A=10.0, B=3.0, G=1.5, alpha=0.3, beta=0.3, gamma=0.6, delta=0.4)
+    grid = np.geomspace(1.0, 1e5, 20001)
+    best = []
+    for observations in (1e6, 1e9):
+        losses = series.loss(parameter_count=1e8, observation_count=observations, look_back=grid)
+        best.append(series.best_look_back(observations))
+        assert best[-1] == pytest.approx(grid[np.argmin(losses)], rel=1e-3)
+    assert best[1] > best[0]
+
+
+def test_performance_leaves_chance_at_a_loss() -> None:
+    emergent: Any = form_class("loss-threshold")(chance=0.25, slope=0.8, threshold=2.2)
+    assert emergent.loss(reached_loss=np.array([3.0, 2.2, 1.7])) == pytest.approx([0.25, 0.25, 0.65])
+    assert emergent.loss_for_performance(0.65) == pytest.approx(1.7)
+    assert np.isnan(emergent.loss_for_performance(0.2))
+
+
 def test_repeated_data_may_make_larger_models_worse() -> None:
     penalised: Any = form_class("overfitting")(
         E=1.9, A=500.0, B=1500.0, P=0.02, alpha=0.35, beta=0.36, delta=0.8, kappa=0.5
