@@ -197,8 +197,9 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
         unknown = next((c for c in request.column_variables if c not in columns), None)
         if unknown is not None:
             raise UnknownName("column", unknown, columns)
-        table = await asyncio.to_thread(predict, entry, request.points, request.column_variables, level)
-        ratios = table.columns[-1].numbers.values
+        asked = request.points, request.column_variables, level
+        table = await asyncio.to_thread(predict, entry, *asked, terms=request.include_terms)
+        ratios = next(c.numbers.values for c in table.columns if c.name == "extrapolation_ratio")
         self._metrics.extrapolation.labels("predict").observe(max(ratios, default=1.0))
         return laws_service_pb2.PredictResponse(table=table)
 

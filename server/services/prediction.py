@@ -20,8 +20,10 @@ from server.convert.runs import to_runs
 _VALUES_AT_ONCE = 4_000_000
 
 
-def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level: float) -> table_pb2.Table:
-    """The points with their predicted loss, its interval, and the extrapolation ratio.
+def predict(
+    law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level: float, *, terms: bool = False
+) -> table_pb2.Table:
+    """The points with their predicted loss, its interval and the extrapolation ratio; with `terms`, where it comes from.
 
     Parameters in a column that says how it counts them (`N_nonemb`, `N_total`, …) are converted to how the law counts.
     Raises InvalidInput for variables that are missing, text or not positive, and for counts that cannot be converted;
@@ -43,7 +45,29 @@ def predict(law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level
         ("extrapolation_ratio", [p.extrapolation_ratio for p in pieces]),
     ):
         tables.add_column(answer, name, np.concatenate([np.atleast_1d(x) for x in part]))
+    if terms:
+        _add_terms(answer, law, runs, values, columns)
     return answer
+
+
+def _add_terms(
+    answer: table_pb2.Table, law: Law, runs: Runs, values: Mapping[str, NDArray[Any]], columns: Mapping[str, str]
+) -> None:
+    """Model, data and floor of every loss; where a loss was measured, what it has above the law.
+
+    The law of the best runs of their points is Rosenfeld's envelope (2108.07686): what a run has above it, the
+    optimiser did not find (or chance took).
+    """
+    found = law.form.loss_terms(**values)
+    if found is None:
+        allowed = f"unset: the form {law.form.form_name} has no model term and data term"
+        raise InvalidInput(Violation("include_terms", "true", allowed))
+    for name, term in (("model_term", found.model), ("data_term", found.data), ("floor_term", found.floor)):
+        tables.add_column(answer, name, np.broadcast_to(np.asarray(term, float), (runs.row_count,)))
+    measured = runs.columns.get(columns.get("loss", ""))
+    if measured is not None and not measured.is_text:
+        loss = np.where(measured.blank, np.nan, measured.numbers)
+        tables.add_column(answer, "learning_deficiency", loss - np.asarray(law.loss(**values), float))
 
 
 def _as_fitted(law: Law, runs: Runs) -> dict[str, str]:

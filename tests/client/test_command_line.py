@@ -82,6 +82,14 @@ def test_forms_are_compared(run: Run) -> None:
     assert run("compare", RUNS, "--forms", "chinchila").code == 2
 
 
+def test_a_prediction_shows_its_terms(run: Run, tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("N,D,loss\n1e9,2e10,2.61\n", encoding="utf-8")
+    row = run("predict", "besiroglu-2024", str(points), "--terms", "--output", "json").document["rows"][0]
+    assert row["model_term"] + row["data_term"] + row["floor_term"] == pytest.approx(row["predicted_loss"])
+    assert row["learning_deficiency"] == pytest.approx(2.61 - row["predicted_loss"])
+
+
 def test_a_coefficient_is_held_by_a_flag(run: Run) -> None:
     fit = ("fit", RUNS, "--form", "chinchilla", "--where", "epochs <= 4", "--bootstrap", "5")
     assert run(*fit, "--fix", "E=1.8", "--output", "json").document["coefficients"]["E"] == 1.8

@@ -98,6 +98,20 @@ def test_a_published_law_predicts_its_closed_form(server: Any, table: Any) -> No
     assert columns["predicted_loss"].numbers.values[0] == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_prediction_says_where_the_loss_comes_from(server: Any, table: Any, refused: Any) -> None:
+    ask = laws_service_pb2.PredictRequest
+    points = table(N=[70e9, 1e9], D=[1.4e12, 2e10], loss=[1.99, 2.6])
+    answer = server.laws.Predict(ask(law="laws/besiroglu-2024", points=points, include_terms=True)).table
+    columns = {column.name: list(column.numbers.values) for column in answer.columns}
+    terms = [columns[f"{name}_term"] for name in ("model", "data", "floor")]
+    assert [sum(parts) for parts in zip(*terms, strict=True)] == pytest.approx(columns["predicted_loss"], rel=1e-12)
+    assert terms[0][0] == pytest.approx(482.01 / 70e9**0.3478, rel=1e-9)
+    above = [loss - predicted for loss, predicted in zip([1.99, 2.6], columns["predicted_loss"], strict=True)]
+    assert columns["learning_deficiency"] == pytest.approx(above, abs=1e-12)
+    kaplan = refused(server.laws.Predict, ask(law="laws/kaplan-2020", points=points, include_terms=True))
+    assert kaplan.fields == ["include_terms"]
+
+
 def test_parameters_counted_in_another_way_than_the_laws_are_converted_or_refused(
     server: Any, refused: Any, table: Any
 ) -> None:

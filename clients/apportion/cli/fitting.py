@@ -61,11 +61,12 @@ def predict(
     points: Annotated[str, typer.Argument(metavar="POINTS.csv", help="CSV or Parquet")],
     mapping: MapOption = None,
     level: Annotated[float | None, typer.Option(help="probability of the interval; 0.8 unless said")] = None,
+    terms: Annotated[bool, typer.Option("--terms", help="where each loss comes from: model, data, floor")] = False,
     output: TableOutputOption = TableOutput.TABLE,
     endpoint: EndpointOption = None,
     store: StoreOption = None,
 ) -> None:
     """The loss a law predicts at each point, with an interval and how far the point lies outside its runs."""
     with client(endpoint, store) as c:
-        table = c.predict(law, points, mapping=mapping, level=level)
+        table = c.predict(law, points, mapping=mapping, level=level, terms=terms)
     emit_table(output, table, lambda to: to.print(show.table(table)))

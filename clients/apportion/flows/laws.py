@@ -97,9 +97,13 @@ def predict(
     *,
     mapping: Any = None,
     level: float | None = None,
+    terms: bool = False,
     timeout_seconds: float = TABLE_SECONDS,
 ) -> Flow[Table]:
     """The points with `predicted_loss`, its interval, and how far each lies outside the law's runs.
+
+    With `terms` also where each loss comes from: `model_term`, `data_term`, `floor_term`, and of points with a measured
+    `loss` the `learning_deficiency`, what it has above the law.
 
     Raises InvalidArgument, NotFound.
     """
@@ -108,6 +112,7 @@ def predict(
         points=Table.read(points, "points").to_proto(),
         column_variables=requests.column_variables(mapping or {}),
         level=level,
+        include_terms=terms,
     )
     answer = yield ask("Laws", request, laws_service_pb2.PredictResponse, timeout_seconds)
     return Table.from_proto(answer.table)

@@ -678,10 +678,15 @@ class PredictRequest(google.protobuf.message.Message):
     POINTS_FIELD_NUMBER: builtins.int
     COLUMN_VARIABLES_FIELD_NUMBER: builtins.int
     LEVEL_FIELD_NUMBER: builtins.int
+    INCLUDE_TERMS_FIELD_NUMBER: builtins.int
     law: builtins.str
     """`laws/{law}`."""
     level: builtins.float
     """Probability the interval is meant to hold; 0.8 when unset."""
+    include_terms: builtins.bool
+    """Where each loss comes from too: `model_term`, `data_term`, `floor_term`, which add up to it, and of points with a
+    measured loss its excess over the prediction, `learning_deficiency`. Not every form has such terms.
+    """
     @property
     def points(self) -> apportion.v1.table_pb2.Table:
         """The points, one a row, in columns that name the law's variables."""
@@ -697,9 +702,10 @@ class PredictRequest(google.protobuf.message.Message):
         points: apportion.v1.table_pb2.Table | None = ...,
         column_variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         level: builtins.float | None = ...,
+        include_terms: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_level", b"_level", "level", b"level", "points", b"points"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_level", b"_level", "column_variables", b"column_variables", "law", b"law", "level", b"level", "points", b"points"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_level", b"_level", "column_variables", b"column_variables", "include_terms", b"include_terms", "law", b"law", "level", b"level", "points", b"points"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_level", b"_level"]) -> typing.Literal["level"] | None: ...
 
 global___PredictRequest = PredictRequest
@@ -713,7 +719,9 @@ class PredictResponse(google.protobuf.message.Message):
     TABLE_FIELD_NUMBER: builtins.int
     @property
     def table(self) -> apportion.v1.table_pb2.Table:
-        """The points with `predicted_loss`, `predicted_loss_lower`, `predicted_loss_upper`, `extrapolation_ratio`."""
+        """The points with `predicted_loss`, `predicted_loss_lower`, `predicted_loss_upper`, `extrapolation_ratio`, and the
+        terms if they were asked for.
+        """
 
     def __init__(
         self,
