@@ -23,7 +23,7 @@ _VALUES_AT_ONCE = 4_000_000
 def predict(
     law: Law, points: table_pb2.Table, mapping: Mapping[str, str], level: float, *, terms: bool = False
 ) -> table_pb2.Table:
-    """The points with their predicted loss, its interval and the extrapolation ratio; with `terms`, where it comes from.
+    """The points with their predicted loss, its interval, the extrapolation ratio; with `terms`, where it comes from.
 
     Parameters in a column that says how it counts them (`N_nonemb`, `N_total`, …) are converted to how the law counts.
     Raises InvalidInput for variables that are missing, text or not positive, and for counts that cannot be converted;
