@@ -31,13 +31,15 @@ LARGE = 10
 
 @dataclass(frozen=True)
 class ReconciledExponents:
-    """Exponents of the best size by compute, one way of counting each."""
+    """Exponents of the best size, and of the loss, by compute, one way of counting each."""
 
     non_embedding: float  # read off the frontier of Kaplan's sizes, counted without embeddings
     large: float  # the same counting, on the analytic frontier at about 1e10 to 1e11 parameters
     total: float  # read off the same frontier counted in total parameters
     analytic: float  # without embeddings, on the analytic frontier of Kaplan's sizes, evenly in log N
     limit: float  # the law's own
+    loss: float  # of the loss by compute, as Kaplan counted and without a floor: his is -0.057 (-0.050 of best batches)
+    reducible_loss: float  # of what is above the floor, in total parameters
 
 
 def reconciled_exponents(law: Chinchilla) -> ReconciledExponents:
@@ -46,12 +48,17 @@ def reconciled_exponents(law: Chinchilla) -> ReconciledExponents:
     totals = np.asarray(total_from_non_embedding(sizes))
     small = np.logspace(SIZES[0], SIZES[1], 400)
     large = np.logspace(*LARGE_SIZES)[-LARGE:]
+    budgets, budgets_total = np.logspace(*BUDGETS), np.logspace(*BUDGETS_TOTAL)
+    best, losses = _read_off(law, sizes, totals, budgets)
+    best_total, losses_total = _read_off(law, totals, totals, budgets_total)
     return ReconciledExponents(
-        _read_off(law, sizes, totals, sizes, np.logspace(*BUDGETS)),
+        _slope(budgets, best),
         _slope(frontier_flops(law, large), large),
-        _read_off(law, totals, totals, totals, np.logspace(*BUDGETS_TOTAL)),
+        _slope(budgets_total, best_total),
         _slope(frontier_flops(law, small), small),
         float(law.parameter_exponent()),
+        _slope(budgets, losses),
+        _slope(budgets_total, losses_total - float(law.E)),
     )
 
 
@@ -67,17 +74,20 @@ def frontier_flops(law: Chinchilla, non_embedding_count: Array) -> Array:
     return np.asarray(SIMPLE.training_flops(n, tokens))
 
 
-def _read_off(law: Chinchilla, counted: Array, totals: Array, named: Array, budgets: Array) -> float:
-    """Slope of the best of the sizes over budgets, each size at the token count nearest to the budget."""
+def _read_off(law: Chinchilla, counted: Array, totals: Array, budgets: Array) -> tuple[Array, Array]:
+    """The best of the sizes, as counted, and its loss at each budget; each size at the token count nearest to it."""
     tokens = np.logspace(*TOKENS)
     losses = np.asarray(law.loss(parameter_count=totals[:, None], token_count=tokens))
     flops = np.asarray(SIMPLE.training_flops(counted[:, None], tokens))
-    best = []
+    sizes, lowest = [], []
     for budget in budgets:
         nearest = np.argmin(np.abs(flops - budget), axis=1)
-        best.append(named[np.argmin(losses[np.arange(len(counted)), nearest])])
-    return _slope(budgets, np.array(best))
+        reached = losses[np.arange(len(counted)), nearest]
+        best = int(np.argmin(reached))
+        sizes.append(counted[best])
+        lowest.append(reached[best])
+    return np.array(sizes), np.array(lowest)
 
 
-def _slope(flops: Array, sizes: Array) -> float:
-    return float(np.polyfit(np.log(flops), np.log(sizes), 1)[0])
+def _slope(flops: Array, values: Array) -> float:
+    return float(np.polyfit(np.log(flops), np.log(values), 1)[0])

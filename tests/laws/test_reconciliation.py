@@ -25,6 +25,15 @@ def test_the_published_exponents_come_out_to_their_digits(besiroglu: Chinchilla)
     assert found.limit == pytest.approx(0.5126, abs=5e-5)
 
 
+def test_the_loss_falls_as_kaplan_saw_it_once_it_is_counted_so(besiroglu: Chinchilla) -> None:
+    """-0.069 without a floor, on Kaplan's sizes and counting; -0.178 above the floor, in total parameters."""
+    found = reconciled_exponents(besiroglu)
+    assert found.loss == pytest.approx(-0.069, abs=5e-4)
+    assert found.reducible_loss == pytest.approx(-0.178, abs=5e-4)
+    own = besiroglu.alpha * besiroglu.beta / (besiroglu.alpha + besiroglu.beta)
+    assert found.reducible_loss == pytest.approx(-own, abs=5e-4)
+
+
 def test_the_analytic_frontier_read_evenly_in_size_is_steeper(besiroglu: Chinchilla) -> None:
     """Which explains two numbers in circulation: the published one is read off a grid, evenly in compute."""
     assert reconciled_exponents(besiroglu).analytic == pytest.approx(0.793, abs=1e-3)
