@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Law,
         ModelShape,
         Plan,
+        PriceBook,
         RunSet,
         TargetComparison,
     )
@@ -67,6 +68,7 @@ _HOMES = {
         "Law",
         "ModelShape",
         "Plan",
+        "PriceBook",
         "RunSet",
         "TargetComparison",
     ),
@@ -115,6 +117,7 @@ __all__ = [
     "Overloaded",
     "PermissionDenied",
     "Plan",
+    "PriceBook",
     "RequestRefused",
     "RunSet",
     "ServerError",

@@ -205,3 +205,45 @@ def test_calibrating_on_the_command_line(run: Any, client: Client, tmp_path: Pat
     assert run("calibrations", "delete", "cli-stack")[0] == 0
     assert run("estimate", "serving", table, "--calibration", "cli-stack")[0] == 2
     assert run("calibrate", table)[0] == 2
+
+
+OFFERS = "accelerator,price_usd_per_hour,term,source,date\nH100,1.25,on-demand,a contract,2026-10-01\n"
+
+
+def test_a_price_book_is_replaced_and_used(client: Client, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "offers.csv"
+    path.write_text(OFFERS)
+    assert run("hardware", "prices", "replace", "ours", path)[0] == 0
+    path.write_text(OFFERS.replace("1.25", "2.5"))
+    code, out = run("hardware", "prices", "replace", "ours", path, "-o", "json")
+    assert code == 0
+    assert json.loads(out)["offers"][0]["price_usd_per_hour"] == 2.5
+    path.write_text("nonsense")
+    assert run("hardware", "prices", "replace", "ours", path)[0] == 2
+    assert client.price_book("ours").offers[0].price_usd_per_hour == 2.5, "a refused book leaves the old one"
+    assert "ours" in run("hardware", "prices", "books")[1]
+    assert "a contract" in run("hardware", "prices", "show", "ours")[1]
+    listed = json.loads(run("hardware", "prices", "list", "H100", "-o", "json")[1])["offers"]
+    assert {offer["accelerator"] for offer in listed} == {"H100-SXM"}
+    load = {"requests_per_second": 20, "input_tokens": 512, "output_tokens": 256, "accelerator": "H100"}
+    plan = client.plan_deployment(model="Llama-3.1-8B", price_book="ours", **load)
+    assert "a contract" in plan.provenance["price.H100-SXM"]
+    table = {"accelerator": ["H100"], "model": ["Llama-3.1-8B"], "n_accel": [64], "tokens": [1e12]}
+    usd = [client.estimate_training(table, price_book=book)["predicted_usd"][0] for book in ("", "ours")]
+    assert usd[0] != usd[1]
+    rows = [{"accelerator": "H100", "price_usd_per_hour": 3.0, "term": "owned", "source": "us", "date": "2026-01-01"}]
+    assert client.replace_price_book("ours", rows, exclusive=True).exclusive
+    assert run("hardware", "prices", "delete", "ours")[0] == 0
+    with pytest.raises(NotFound):
+        client.price_book("ours")
+
+
+def test_plans_name_a_calibration(client: Client) -> None:
+    facts = {"accelerator": "H100-SXM", "precision": "fp8"}
+    client.calibrate(results(client, 1.4), name="plan-stack", **facts)
+    load = {"requests_per_second": 200, "input_tokens": 512, "output_tokens": 256, "accelerator": "H100"}
+    wishes = {"model": "Llama-3.1-70B", "precision": "fp8", **load}
+    slow, plain = (client.plan_deployment(calibration=name, **wishes) for name in ("plan-stack", None))
+    assert slow.provenance["calibration"] == "calibrations/plan-stack@1"
+    assert slow.metrics["usd_per_million_tokens"].value > plain.metrics["usd_per_million_tokens"].value
+    client.delete_calibration("plan-stack")

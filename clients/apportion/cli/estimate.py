@@ -15,6 +15,7 @@ Points = Annotated[str, typer.Argument(metavar="POINTS.csv", help="CSV or Parque
 CalibrationOption = Annotated[
     str, typer.Option("--calibration", metavar="NAME", help="constants refitted to measurements of your own")
 ]
+PriceBookOption = Annotated[str, typer.Option("--price-book", metavar="NAME", help="offers of your own to price with")]
 
 
 @app.command("serving")
@@ -48,11 +49,12 @@ def energy(
 @app.command("training")
 def training(
     points: Points,
+    price_book: PriceBookOption = "",
     output: TableOutputOption = TableOutput.TABLE,
     endpoint: EndpointOption = None,
     store: StoreOption = None,
 ) -> None:
     """Adds accelerator-hours and speed of training, with 80 % intervals."""
     with client(endpoint, store) as c:
-        table = c.estimate_training(points)
+        table = c.estimate_training(points, price_book=price_book)
     emit_table(output, table, lambda to: to.print(show.table(table)))

@@ -49,11 +49,24 @@ def accelerator(found: answers.Accelerator) -> RenderableType:
         facts.add_row("doubt", escape(found.doubt))
     if not found.offers:
         return facts
-    offers = grid_of("offer", "term", "region", "USD/h", "source", "read", numeric=False)
-    for offer in found.offers:
-        price = f"{offer.price_usd_per_hour:.2f}"
-        offers.add_row(escape(offer.offer), offer.term, offer.region, price, escape(offer.source), offer.read_date)
-    return stacked(facts, offers)
+    return stacked(facts, offers(found.offers))
+
+
+def offers(found: Iterable[answers.PriceOffer]) -> RenderableType:
+    grid = grid_of("accelerator", "offer", "term", "region", "USD/h", "source", "read", numeric=False)
+    for offer in found:
+        what = (escape(offer.accelerator), escape(offer.offer), offer.term, offer.region)
+        grid.add_row(*what, f"{offer.price_usd_per_hour:.2f}", escape(offer.source), offer.read_date)
+    return grid
+
+
+def price_books(found: Iterable[answers.PriceBook]) -> RenderableType:
+    grid = grid_of("price book", "offers", "those on record", "made", numeric=False)
+    for book in found:
+        made = f"{book.create_time:%Y-%m-%d %H:%M}" if book.create_time else "–"
+        rest = "do not count" if book.exclusive else "underneath"
+        grid.add_row(book.name.removeprefix("priceBooks/"), str(len(book.offers)), rest, made)
+    return grid
 
 
 def model_shapes(found: Iterable[answers.ModelShape]) -> RenderableType:

@@ -5,6 +5,28 @@ requests are built here, answers read here, pages followed, operations waited fo
 way to a refused fit is removed again.
 """
 
-from apportion.flows import calibrating, calls, comparing, experiments, hardware, laws, planning, runs, sensitivity
+from apportion.flows import (
+    calibrating,
+    calls,
+    comparing,
+    experiments,
+    hardware,
+    laws,
+    planning,
+    price_books,
+    runs,
+    sensitivity,
+)
 
-__all__ = ["calibrating", "calls", "comparing", "experiments", "hardware", "laws", "planning", "runs", "sensitivity"]
+__all__ = [
+    "calibrating",
+    "calls",
+    "comparing",
+    "experiments",
+    "hardware",
+    "laws",
+    "planning",
+    "price_books",
+    "runs",
+    "sensitivity",
+]

@@ -88,39 +88,26 @@ def estimate_serving(points: Any, *, calibration: str = "", timeout_seconds: flo
 
     `calibration` names constants refitted to measurements (`calibrate`). Raises InvalidArgument, NotFound.
     """
-    service = hardware_service_pb2
-    return (
-        yield from _estimated(
-            service.EstimateServingRequest, service.EstimateServingResponse, points, calibration, timeout_seconds
-        )
-    )
+    request = hardware_service_pb2.EstimateServingRequest(calibration=calibration)
+    return (yield from _estimated(request, hardware_service_pb2.EstimateServingResponse, points, timeout_seconds))
 
 
 def estimate_energy(points: Any, *, calibration: str = "", timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
-    """The points with predicted power and energy a token, intervals, and `supported`; else as `estimate_serving`."""
-    service = hardware_service_pb2
-    return (
-        yield from _estimated(
-            service.EstimateEnergyRequest, service.EstimateEnergyResponse, points, calibration, timeout_seconds
-        )
-    )
+    """The points with predicted power, energy and emissions, intervals, and `supported`; else as `estimate_serving`."""
+    request = hardware_service_pb2.EstimateEnergyRequest(calibration=calibration)
+    return (yield from _estimated(request, hardware_service_pb2.EstimateEnergyResponse, points, timeout_seconds))
 
 
-def estimate_training(points: Any, *, timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
-    """The points with predicted accelerator-hours and training speed, intervals, and `supported`."""
-    service = hardware_service_pb2
-    return (
-        yield from _estimated(
-            service.EstimateTrainingRequest, service.EstimateTrainingResponse, points, "", timeout_seconds
-        )
-    )
+def estimate_training(points: Any, *, price_book: str = "", timeout_seconds: float = TABLE_SECONDS) -> Flow[Table]:
+    """The points with predicted training speed, time, energy and money, intervals, and `supported`.
+
+    `price_book` names offers of your own (`create_price_book`). Raises InvalidArgument, NotFound.
+    """
+    request = hardware_service_pb2.EstimateTrainingRequest(price_book=price_book)
+    return (yield from _estimated(request, hardware_service_pb2.EstimateTrainingResponse, points, timeout_seconds))
 
 
-def _estimated(
-    request: type[Any], answer: type[Any], points: Any, calibration: str, timeout_seconds: float
-) -> Flow[Table]:
-    asked = request(points=Table.read(points, "points").to_proto())
-    if calibration:
-        asked.calibration = requests.resource("calibrations", calibration)
-    found = yield ask("Hardware", asked, answer, timeout_seconds)
+def _estimated(request: Any, answer: type[Any], points: Any, timeout_seconds: float) -> Flow[Table]:
+    request.points.CopyFrom(Table.read(points, "points").to_proto())
+    found = yield ask("Hardware", request, answer, timeout_seconds)
     return Table.from_proto(found.table, _TRUTHS)
