@@ -10,6 +10,7 @@ from planner.fitting import Runs
 from planner.fitting.automatic import fit_best
 from planner.fitting.refit import refit
 from planner.fitting.selection import check, compare_forms, compare_targets
+from planner.fitting.trial import JUDGED
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.mixture_power import mixture_power
 
@@ -93,6 +94,38 @@ def test_auto_finds_the_candidates_and_fits_the_best() -> None:
         TRUTH.loss(parameter_count=1e9, token_count=2e10), rel=1e-3
     )
     assert "by extrapolation" in law.provenance.options["form chosen"]
+
+
+def test_auto_fits_groups_the_way_that_won() -> None:
+    parts = [columns(rows=25, seed=seed) for seed in (1, 2)]
+    table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    corpus = np.repeat(["a", "b"], 25)
+    table["loss"] = table["loss"] * np.where(corpus == "a", 1.0, 1.4)
+    law = fit_best(Runs.from_columns({**table, "corpus": corpus}), group="corpus", bootstrap=20)
+    assert law.groups == ("a", "b")
+    points = {"parameter_count": [1e9, 1e9], "token_count": [2e10, 2e10], "group": ["a", "b"]}
+    one, two = law.predict(points).loss
+    assert two / one == pytest.approx(1.4, rel=0.01)
+
+
+def test_auto_draws_less_often_for_large_tables_and_says_so() -> None:
+    law = fit_best(Runs.from_columns(columns(rows=2000)), bootstrap=300)
+    assert law.draws is not None
+    assert len(law.draws) <= 250
+    assert "FEWER_DRAWS" in {w.code for w in law.warnings}
+
+
+def test_a_few_forms_at_most_are_judged_on_every_split() -> None:
+    found = compare_forms(Runs.from_columns(columns()), bootstrap=0)
+    assert sum(not score.baseline for score in found.ranking) <= JUDGED
+    assert any("on a first look" in why for why in found.excluded.values())
+
+
+def test_many_groups_get_no_coefficients_of_their_own() -> None:
+    table = columns(rows=120)
+    curves = [f"run {k % 40}" for k in range(120)]
+    found = compare_forms(Runs.from_columns({**table, "curve": curves}), ("chinchilla",), group="curve", bootstrap=0)
+    assert found.chosen.sharing == "pooled"
 
 
 def test_a_learning_curve_with_a_floor_is_not_taken_for_a_plain_power() -> None:
