@@ -27,9 +27,10 @@ from hardware_serving_fit import LOOP, Loop, batch_fit, serving_fit, split_fit
 
 from planner.hardware import accelerator, estimate_serving, estimate_training
 from planner.hardware.columns import numbers, take_rows
+from planner.hardware.intervals import interval_factors, probability_within
 
 ACCELERATOR, MODEL, ITSELF = "without its accelerator", "without its model", "without the run itself"
-TPOT_MARGIN = 1.1  # a pick must meet the limit with this factor to spare
+EVEN = 0.5  # a pick must meet the limit with at least this probability
 LIMITS_SECONDS = (0.015, 0.03, 0.05, 0.1)
 LEAST_ROWS = 6
 
@@ -79,14 +80,15 @@ def choice(loop: Loop) -> tuple[float, float]:
     """Mean regret in measured tokens/s per accelerator, and the share of picks that break the TPOT limit.
 
     A group is one model, accelerator and pair of lengths; candidates are its measured layouts, formats, engines and
-    concurrencies; among those whose predicted TPOT meets the limit the fastest predicted is picked.
+    concurrencies. Picked is, of those that meet the limit at even odds or better, the one with the most predicted
+    tokens per second times that probability; if there is none, the most probable one.
     """
     points = loop.points
     tpot = np.exp(loop.log_tpot)
     cycle = np.exp(loop.log_ttft) + points.output_tokens * tpot
     speed = points.concurrency * points.output_tokens / cycle / points.accelerators
     predicted_tpot, predicted_speed = tpot * np.exp(loop.errors[0]), speed * np.exp(loop.errors[2])
-    members = defaultdict(list)
+    around, members = interval_factors("tpot_seconds"), defaultdict(list)
     for i, group in enumerate(loop.groups):
         members[group, points.input_tokens[i], points.output_tokens[i]].append(i)
     regrets, broken = [], []
@@ -97,8 +99,9 @@ def choice(loop: Loop) -> tuple[float, float]:
         for limit in LIMITS_SECONDS:
             if not (tpot[own] <= limit).any():
                 continue
-            meets = own[predicted_tpot[own] * TPOT_MARGIN <= limit]
-            pick = meets[np.argmax(predicted_speed[meets])] if len(meets) else own[np.argmin(predicted_tpot[own])]
+            meets = probability_within(limit, predicted_tpot[own], *around.around(predicted_tpot[own]))
+            likely = meets >= EVEN
+            pick = own[np.argmax(np.where(likely, meets * predicted_speed[own], 0.0) if likely.any() else meets)]
             best = speed[own[tpot[own] <= limit]].max()
             broken.append(tpot[pick] > limit)
             regrets.append(max(0.0, 1.0 - speed[pick] / best) if tpot[pick] <= limit else 0.0)
@@ -132,11 +135,11 @@ def speedup_row(table: Columns) -> Row:
 
 
 def rate(table: Columns, rows: int = 200_000) -> float:
-    """Points per second of `estimate_serving` on a long table with varied loads (one process, CPU time)."""
+    """Points per second of `estimate_serving` on a long table: every column as read from the file, as text, and varied
+    loads (one process, CPU time)."""
     generator = np.random.default_rng(0)
-    names = ("system", "model", "precision", "framework", "n_gpus", "tp", "isl", "osl", "concurrency")
-    sample = take_rows({n: table[n] for n in names}, generator.integers(0, len(table["tp"]), rows))
-    sample["concurrency"] = generator.integers(1, 512, rows).tolist()
+    sample = take_rows(table, generator.integers(0, len(table["tp"]), rows))
+    sample["concurrency"] = [str(users) for users in generator.integers(1, 512, rows)]
     started = time.process_time()
     estimate_serving(sample)
     return rows / (time.process_time() - started)

@@ -21,7 +21,7 @@ from planner.hardware.hypothetical import HYPOTHETICAL, distance_from_known, wid
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.predictions import predicted, spread, supported
 from planner.hardware.serving_estimate import ServingTimes, serving_times
-from planner.hardware.serving_load import load_answers
+from planner.hardware.serving_load import limit_probabilities, load_answers
 from planner.hardware.serving_points import ServingPoints, serving_points
 from planner.hardware.sites import sites
 from planner.hardware.tables import calibration
@@ -53,8 +53,11 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     answers = {name: (value, *around[name]) for name, value in values.items()}
     result: dict[str, list[Any]] = {}
     fitting = points.rows[times.fits]
-    for name, bounded in (answers | load_answers(columns, points, times, around)).items():
+    answers |= load_answers(columns, points, times, around)
+    for name, bounded in answers.items():
         result |= predicted(name, points.row_count, fitting, *_pick(times.fits, *bounded))
+    for name, share in limit_probabilities(columns, points, answers).items():
+        result |= spread(name, points.row_count, fitting, share[times.fits])
     result |= spread("shape_distance", points.row_count, fitting, _distances(points)[times.fits])
     return result | _judged(points, times.fits, times.fits)
 

@@ -2,7 +2,8 @@
 
 Each answer is given where the table asks: `latency_percentile` (50 to 99.9) for the percentiles, an arrival rate
 (`requests_per_second`, `target_qps`) for the requests in flight by Little's law, `demand_requests_per_second` for the
-replicas of the configuration that serve it.
+replicas of the configuration that serve it, `max_ttft_seconds` and `max_tpot_seconds` for the probability that they are
+met (by the percentile, where one is asked for, else by the mean).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from planner.hardware.columns import Columns, Floats, numbers
-from planner.hardware.intervals import interval_factors
+from planner.hardware.intervals import interval_factors, probability_within
 from planner.hardware.percentiles import PERCENTILES, percentile_factor
 from planner.hardware.queueing import replicas_needed, requests_in_flight
 from planner.hardware.serving_columns import ARRIVALS
@@ -40,6 +41,19 @@ def load_answers(
         exact = replicas_needed(np.where(demand > 0, demand, np.nan), seconds, held)
         whole = np.ceil(exact)
         found["replica_count"] = whole, np.ceil(exact / upper) / whole, np.ceil(exact / lower) / whole
+    return found
+
+
+def limit_probabilities(columns: Columns, points: ServingPoints, answers: dict[str, Bounded]) -> dict[str, Floats]:
+    """Probability that each limit of the table is met: a mean estimate right at the limit meets it in half of cases."""
+    found = {}
+    for quantity in ("ttft", "tpot"):
+        limit = f"max_{quantity}_seconds"
+        if limit in columns:
+            value, lower, upper = answers.get(f"{quantity}_percentile_seconds", answers[f"{quantity}_seconds"])
+            asked = numbers(columns, limit)[points.rows]
+            positive = np.where(asked > 0, asked, np.nan)
+            found[f"{quantity}_limit_probability"] = probability_within(positive, value, value * lower, value * upper)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from planner.hardware import estimate_serving
+from planner.hardware.intervals import probability_within
 from planner.hardware.percentiles import percentile_factor
 from planner.hardware.queueing import replicas_needed
 
@@ -59,3 +60,19 @@ def test_a_demand_is_held_by_whole_replicas_with_room_for_bursts() -> None:
 
 def test_tables_that_do_not_ask_are_not_answered() -> None:
     assert not [n for n in estimated() if "percentile" in n or "replica" in n or "in_flight" in n]
+
+
+def test_a_limit_at_the_estimate_is_met_in_half_of_cases_and_at_its_bounds_in_nine_and_one_of_ten() -> None:
+    assert probability_within(2.0, 2.0, 1.5, 3.0) == pytest.approx(0.5)
+    assert probability_within(3.0, 2.0, 1.5, 3.0) == pytest.approx(0.9)
+    assert probability_within(1.5, 2.0, 1.5, 3.0) == pytest.approx(0.1)
+
+
+def test_limits_of_a_table_get_their_probability() -> None:
+    plain = estimated()
+    at = plain["predicted_tpot_seconds_upper"]
+    found = estimated(max_tpot_seconds=at, max_ttft_seconds="")
+    assert found["tpot_limit_probability"] == pytest.approx(0.9)
+    assert math.isnan(found["ttft_limit_probability"])
+    # the 99th percentile of latency is harder to keep below the limit than the mean
+    assert estimated(max_tpot_seconds=at, latency_percentile=99)["tpot_limit_probability"] < 0.9
