@@ -43,10 +43,11 @@ FORMS = (  # of every twenty tables
     *("chinchilla",) * 8, "kaplan", "kaplan", "data-constrained", "data-constrained", "joint-moe", "joint-moe",
     "training-precision", "power-of-tokens", "power-of-tokens", "isoflop", "isoflop", "envelope",
 )  # fmt: skip
-AUTO_EVERY = 250  # of these tables one is fitted by the form that extrapolates best
-IDLE = {  # cautions that are no warning of a wrong answer
+AUTO_EVERY = 1000  # of these tables one is fitted by the form that extrapolates best
+IDLE = {  # cautions that do not say what is the matter with a table, or that healthy ones get too
     "ROWS_DROPPED", "DERIVED_COLUMN", "EXTRAPOLATION", "MID_SCHEDULE", "METHOD_BIAS", "FRONTIER_OF_RUNS", "CURVES",
-    "SATURATES", "FEW_STARTS_AGREE", "EXPONENT_SUM",
+    "SATURATES", "FEW_STARTS_AGREE", "EXPONENT_SUM", "REGION_SENSITIVE", "POOR_EXTRAPOLATION", "INFLUENTIAL_RUN",
+    "SEVERAL_MINIMA", "REPEATED_ROWS", "DRAWS_DROPPED", "FEWER_DRAWS",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 RUNS_PER_COEFFICIENT = 3
 LARGEST_CONDITION_NUMBER = 1e9
 FRONTIER_CORRELATION = 0.98
+SAME_EXPONENT = 1e-9  # width of an interval that is none
 LARGEST_INFLUENCE = 1.0  # standard errors
 FEWEST_IN_GROUP = 5
 GROUP_STANDARD_ERRORS = 3.0
@@ -124,6 +125,9 @@ def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | N
         return []
     low, high = exponent_range
     notes = []
+    if high - low < SAME_EXPONENT:
+        sentence = f"the form fixes the exponent of the best model size at {low:.3f}, whatever the runs say"
+        return [Caution("FIXED_EXPONENT", sentence)]
     for region in found.regions:
         a = region.parameter_exponent
         if a is not None and not low <= a <= high:

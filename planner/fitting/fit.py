@@ -24,6 +24,7 @@ from planner.fitting.cautions import cautions
 from planner.fitting.clusters import clusters
 from planner.fitting.diagnostics import Diagnostics, diagnose, require_finite
 from planner.fitting.drift import expected_drift, fall_per_decade
+from planner.fitting.majority import majority_cautions
 from planner.fitting.newton import Minimum, minimise, schedule
 from planner.fitting.objective import DELTA, described
 from planner.fitting.observations import DERIVED, Observations, observe
@@ -194,6 +195,7 @@ def fit_law(
         + _search_cautions(search, seen, 0 if cloud is None else cloud.failed)
         + cautions(problem, theta, checked, limits, units)
         + slip_cautions(seen)
+        + majority_cautions(problem, theta, others, seen)
         + disagreement
         + shape_cautions(seen),
         approaches=beside,
