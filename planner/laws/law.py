@@ -142,8 +142,8 @@ class Law:
     def predict(self, variables: Mapping[str, Any], level: float = 0.8) -> Prediction:
         """Loss and its interval at `variables` (numbers, or arrays that broadcast together).
 
-        A law by group takes the names of the groups as `group`. Raises InvalidInput naming every variable that is
-        missing or outside its physical range.
+        A law by group takes the names of the groups as `group`, or their numbers from 1. Raises InvalidInput naming
+        every variable that is missing or outside its physical range.
         """
         values = self._checked(variables, level)
         loss = np.asarray(self.form.loss(**values), float)
@@ -168,10 +168,11 @@ class Law:
             if name not in variables:
                 violations.append(Violation(name, "missing", f"required by the form {self.form.form_name}"))
                 continue
-            if name == GROUP and (unknown := set(np.unique(np.asarray(variables[name], str))) - set(self.groups)):
-                violations.append(Violation(self.group_column, min(unknown), f"one of: {', '.join(self.groups)}"))
+            if name == GROUP:
+                violations += self._unknown_groups(variables[name])
+                values[name] = self._numbers(variables[name])
                 continue
-            x = self._number(variables[name]) if name == GROUP else np.asarray(variables[name], float)
+            x = np.asarray(variables[name], float)
             wrong = ~is_allowed(name, x)
             if wrong.any():
                 violations += allowed(name).check(name, float(x[wrong].flat[0]))
@@ -179,11 +180,21 @@ class Law:
         require(*violations)
         return values
 
-    def _number(self, names: Any) -> Array:
-        """The numbers of groups from their names."""
+    def _numbers(self, groups: Any) -> Array:
+        """The numbers of groups from their names (0 for unknown ones), or as they are given."""
+        given = np.asarray(groups)
+        if given.dtype.kind not in "UO":
+            return np.asarray(given, float)
         known = {name: float(k) for k, name in enumerate(self.groups, start=1)}
-        text = np.asarray(names, str)
-        return np.array([known[name] for name in text.reshape(-1).tolist()]).reshape(text.shape)
+        return np.array([known.get(str(name), 0.0) for name in given.reshape(-1)]).reshape(given.shape)
+
+    def _unknown_groups(self, groups: Any) -> list[Violation]:
+        numbers = np.atleast_1d(self._numbers(groups))
+        wrong = ~np.isin(numbers, np.arange(1, len(self.groups) + 1))
+        if not wrong.any():
+            return []
+        found = str(np.atleast_1d(np.asarray(groups))[wrong][0])
+        return [Violation(self.group_column or GROUP, found, f"one of: {', '.join(self.groups)}")]
 
     def _scatter(self, level: float) -> float:
         """Half-width of the scatter of single runs, in log loss."""

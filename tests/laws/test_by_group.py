@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from planner.allocation import LawVariable, TrainingProblem, plan_training
 from planner.errors import InvalidInput, UnknownName
 from planner.fitting import Runs, fit_law, from_document, to_document
 from planner.laws.by_group import by_group, scales
@@ -59,6 +60,18 @@ def test_a_group_that_was_not_fitted_is_refused_by_name() -> None:
         law.predict({"parameter_count": 1e9, "token_count": 2e10, "group": "code"})
     with pytest.raises(InvalidInput, match="group"):
         law.predict({"parameter_count": 1e9, "token_count": 2e10})
+
+
+def test_plans_take_a_group_by_its_number() -> None:
+    law = fit_law(runs(), "chinchilla", group="corpus", sharing="scales", bootstrap=20)
+    by_name, by_number = (law.predict({"parameter_count": 1e9, "token_count": 2e10, "group": g}) for g in ("books", 2))
+    assert by_name.loss == by_number.loss
+    budget = {"training_flops": 1e21}
+    with pytest.raises(InvalidInput, match="group"):
+        plan_training(TrainingProblem(law, budget))
+    plan = plan_training(TrainingProblem(law, budget, law_variables={"group": LawVariable(values=(2.0,))}))
+    n, d = plan.decision.parameter_count, plan.decision.token_count
+    assert plan.metrics["loss"].value == pytest.approx(LAWS["books"].loss(parameter_count=n, token_count=d), rel=1e-4)
 
 
 def test_sharing_needs_groups() -> None:
