@@ -98,6 +98,15 @@ def test_a_published_law_predicts_its_closed_form(server: Any, table: Any) -> No
     assert columns["predicted_loss"].numbers.values[0] == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_law_says_what_its_value_is(server: Any) -> None:
+    def metric(name: str) -> str:
+        return str(server.laws.GetLaw(laws_service_pb2.GetLawRequest(name=f"laws/{name}")).metric)
+
+    assert metric("besiroglu-2024") == "loss (nats/token)"
+    assert metric("porian-2024-tuned") == "best parameters"
+    assert "error" in metric("gadre-2024-c4-error-17")
+
+
 def test_a_prediction_says_where_the_loss_comes_from(server: Any, table: Any, refused: Any) -> None:
     ask = laws_service_pb2.PredictRequest
     points = table(N=[70e9, 1e9], D=[1.4e12, 2e10], loss=[1.99, 2.6])
