@@ -128,7 +128,7 @@ def _bounds(quantity: str, points: ServingPoints, catalogue: Catalogue) -> tuple
     kinds = [points.kind == k for k in known]
     lower, upper = (np.select(kinds, [getattr(i, side) for i in known.values()]) for side in ("lower", "upper"))
     own = catalogue.calibration
-    if own is not None:
+    if own is not None and quantity in own.intervals:
         measured = own.measured(points.cell.accelerator, points.shape)
         lower = np.where(measured, own.intervals[quantity].lower, lower)
         upper = np.where(measured, own.intervals[quantity].upper, upper)

@@ -19,7 +19,7 @@ from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.columns import Columns, Floats, numbers, require_columns
 from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.recalibration import Recalibration, engines, groups, levelled, log_levels
-from planner.hardware.serving import ServingConstants, serving_constants
+from planner.hardware.serving import ServingConstants
 from planner.hardware.serving_estimate import serving_times, take
 from planner.hardware.serving_points import ServingPoints, serving_points
 
@@ -35,8 +35,9 @@ _QUANTITIES = ("tpot_seconds", "ttft_seconds", "output_tokens_per_second")
 @dataclass(frozen=True)
 class _Measured:
     """Configurations with the logarithms of what was measured, (3, rows) in the order of `_QUANTITIES`, NaN = blank;
-    `engine`, `group`: which level of each kind holds for each row."""
+    `engine`, `group`: which level of each kind holds for each row; `start`: the constants to shrink towards."""
 
+    start: ServingConstants
     points: ServingPoints
     log_values: Floats
     engine_names: tuple[str, ...]
@@ -62,10 +63,14 @@ class _Measured:
         own = theta[_SHARED + 2 :]
         steps = np.exp(theta[_SHARED] + own[self.engine] + own[len(self.engine_names) + self.group])
         cell = levelled(self.points.cell, steps, np.exp(theta[_SHARED + 1]))
-        times = serving_times(replace(self.points, cell=cell), _constants(theta))
+        times = serving_times(replace(self.points, cell=cell), self.constants(theta))
         predicted = np.stack([times.tpot_seconds, times.ttft_seconds, times.output_tokens_per_second])
         found: Floats = np.log(predicted) - self.log_values
         return found
+
+    def constants(self, theta: Floats) -> ServingConstants:
+        """The constants at logarithmic distances `theta` from the start."""
+        return ServingConstants(**{n: float(v * np.exp(t)) for (n, v), t in zip(asdict(self.start).items(), theta)})
 
 
 def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibration:
@@ -74,7 +79,8 @@ def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibrati
     Args:
         columns: a table as `estimate_serving` takes it, with `tpot_ms` and, where known, `ttft_ms` (milliseconds) and
             `output_tok_s` (output tokens per second of the whole deployment).
-        catalogue: own accelerators and models that the table names.
+        catalogue: own accelerators and models that the table names, and the constants to start from (the shipped ones,
+            unless it has a calibration).
 
     Raises:
         InvalidInput: a column is absent, or fewer than three rows can be used; then with the reasons.
@@ -86,7 +92,7 @@ def recalibrate(columns: Columns, catalogue: Catalogue = SHIPPED) -> Recalibrati
     own = theta[_SHARED + 2 :]
     usual = measured.engine_names[int(np.bincount(measured.engine).argmax())]
     return Recalibration(
-        constants=_constants(theta),
+        constants=measured.constants(theta),
         tpot_level=float(np.exp(theta[_SHARED])),
         ttft_level=float(np.exp(theta[_SHARED + 1])),
         engine_levels=log_levels(own[: len(measured.engine_names)], measured.engine_names),
@@ -121,21 +127,18 @@ def _usable(columns: Columns, catalogue: Catalogue) -> tuple[_Measured, dict[int
     refused |= {int(i): "the model does not fit into the memory" for i in points.rows[known & ~fits]}
     good = np.flatnonzero(known & fits)
     reasons = "; ".join(sorted(set(refused.values()))[:5])
-    found = f"{len(good)} usable" + (f" ({reasons})" if reasons else "")
+    usable = f"{len(good)} usable" + (f" ({reasons})" if reasons else "")
     if len(good) < _LEAST_ROWS:
-        require(Violation("rows", found, f"at least {_LEAST_ROWS} measured configurations"))
+        require(Violation("rows", usable, f"at least {_LEAST_ROWS} measured configurations"))
     engine = np.array(engines(points.framework, points.cell.precision))[good]
     group = np.array(groups(points.cell.accelerator, points.shape))[good]
     engine_names, engine_of = np.unique(engine, return_inverse=True)
     group_names, group_of = np.unique(group, return_inverse=True)
     values = np.log(np.stack([tpot, ttft, speed]))[:, good]
     names = tuple(map(str, engine_names)), tuple(map(str, group_names))
-    return _Measured(take(points, good), values, *names, engine_of, group_of), dict(sorted(refused.items()))
-
-
-def _constants(theta: Floats) -> ServingConstants:
-    shipped = asdict(serving_constants())
-    return ServingConstants(**{n: float(v * np.exp(t)) for (n, v), t in zip(shipped.items(), theta)})
+    start = catalogue.serving_constants
+    found = _Measured(start, take(points, good), values, *names, engine_of, group_of)
+    return found, dict(sorted(refused.items()))
 
 
 def _fit(measured: _Measured) -> Floats:
