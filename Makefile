@@ -64,7 +64,7 @@ format: $(VENV)/.ready-for-tests
 # Every script here that runs by itself; calibrating writes the planner's constants and so is asked for by name.
 bench: $(VENV)/.ready-for-tests
 	mkdir -p benchmarks/results
-	failed=0; for script in $$(grep -l '^if __name__' benchmarks/*.py | grep -v /calibrate_); do \
+	failed=0; for script in $$(grep -l '^if __name__' benchmarks/*.py | grep -v -e /calibrate_ -e _figures); do \
 	  name=$$(basename "$$script" .py); echo "== $$name"; \
 	  $(BIN)/python "$$script" 2>&1 | tee "benchmarks/results/$$name.txt" || { echo "== $$name failed"; failed=1; }; \
 	done; exit $$failed
@@ -75,6 +75,7 @@ calibrate: $(VENV)/.ready-for-tests
 figures: $(VENV)/.ready-for-tests
 	$(BIN)/python docs/make_laws.py
 	$(BIN)/python docs/make_figures.py
+	$(BIN)/python benchmarks/hardware_figures.py
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then echo "make: needs Python 3.11 or newer with its venv module (PYTHON=… to name it)"; exit 1; fi
