@@ -1,10 +1,10 @@
-"""What is believed of a form's coefficients before and after runs: a cloud of draws, not one best fit.
+"""What is believed of a form's coefficients after runs: a cloud of draws, not one best fit.
 
-A design has to be good for whatever law turns out to be true, and a handful of runs leaves many. The prior is wide:
-each coefficient about the middle of its search range (or about a given law), the losses it implies within reason. The
-posterior is drawn by randomised maximum a posteriori (Chen & Oliver 2012, doi 10.1007/s11004-011-9376-z): every draw
-moves data and prior by their own noise and is minimised anew, all at once. Residuals are weighted as under Student's t
-(four degrees of freedom), so that runs no form explains do not steer the design.
+A design has to be good for whatever law turns out to be true, and a handful of runs leaves many. How much runs scatter,
+and how much the form misses per unit of distance from the decision, are not set but weighed: by their marginal
+likelihood (Laplace's approximation, MacKay 1992) on a grid, under wide priors. Each draw of the cloud has a scatter and
+a misfit drawn from that, and is a randomised maximum a posteriori (Chen & Oliver 2012, doi 10.1007/s11004-011-9376-z):
+data and prior are moved by their own noise and the fit is made anew.
 """
 
 from __future__ import annotations
@@ -16,96 +16,50 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.design.misfit import Distance, spread_rows
+from planner.design.prior import Prior, felt_prior, noiseless, spread
+from planner.design.robust import PRIOR_TAIL, Members, Search
 from planner.fitting.problem import Problem
 from planner.laws.form import Form
-from planner.laws.variables import allowed
 
 Array = NDArray[np.float64]
-NOISE = 0.01  # scatter of a run's log loss before any is seen: seeds alone give 0.2 to 0.5 %
-SIGNED_NOISE = 0.03
+DRAWS = 48
+NOISE, SIGNED_NOISE = 0.01, 0.03  # scatter of a run's log loss before any is seen: seeds alone give 0.2 to 0.5 %
 NOISE_RUNS = 4.0  # how many runs that guess is worth
-LOSS_SPREAD = 0.7  # standard deviation of log loss about the level of the runs (or about e), prior
-SIGNED_SPREAD = 3.0
-STUDENT = 4.0
-STEPS = 60
-SMALL = 1e-6
-RANGE_SIGMAS = 1.5  # half a search range is this many standard deviations
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """Independent normal beliefs in the coordinates of the fit: mean and standard deviation (free,)."""
-
-    mean: Array
-    sd: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Misfit:
-    """No form is true everywhere: a run counts for less the farther it lies from where the decision looks.
-
-    Distances are between logarithms of the variables, each divided by its spread (`scales`), to the nearest of `aims`
-    (aims, variables), less `nearest`, that of the nearest candidate; `size` is the misfit per unit of distance.
-    """
-
-    names: tuple[str, ...]
-    aims: Array
-    scales: Array
-    nearest: float
-    size: float
-
-    def distance(self, variables: Mapping[str, Array]) -> Array:
-        """Distance of each point (points,)."""
-        at = _logs(self.names, variables) / self.scales
-        return np.asarray(np.sqrt(((at[:, None, :] - self.aims[None] / self.scales) ** 2).sum(axis=2)).min(axis=1))
-
-    def sd(self, variables: Mapping[str, Array]) -> Array:
-        """Standard deviation of what the form misses at each point."""
-        return np.asarray(self.size * np.maximum(self.distance(variables) - self.nearest, 0.0))
-
-    @classmethod
-    def about(
-        cls, names: tuple[str, ...], aims: Mapping[str, Array], candidates: Mapping[str, Array], size: float
-    ) -> Misfit:
-        """Distances to `aims`, in units of the spread of candidates and aims together."""
-        goal, near = _logs(names, aims), _logs(names, candidates)
-        spread = np.concatenate([goal, near]).std(axis=0)
-        scales = np.where(spread > 1e-9, spread, 1.0)
-        made = cls(names, goal, scales, 0.0, size)
-        return cls(names, goal, scales, float(made.distance(candidates).min()), size)
-
-
-def _logs(names: tuple[str, ...], variables: Mapping[str, Array]) -> Array:
-    """(points, variables): logarithms of positive variables, shares and the like as they are."""
-    columns = [np.asarray(variables[k], float) for k in names]
-    return np.stack([c if allowed(k).lower <= 0.0 else np.log(c) for k, c in zip(names, columns, strict=True)], axis=1)
+NOISES = np.geomspace(0.1, 6.4, 6)  # the grid, in units of that guess
+MISFITS = np.geomspace(0.05, 8.0, 6)  # the same of the misfit per unit of distance: all sizes equally likely at first
+STARTS = 48
+SEARCHED = 160  # runs that the search for the global optimum looks at
+ANCHORS = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Beliefs:
     """A cloud of coefficients.
 
-    `best` (free,) is the most probable one, `draws` (draws, free) the cloud, `precision` (draws, free, free) the local
-    information about each draw (runs so far and prior), `noise_sd` the scatter of a run (log loss; own unit if signed).
+    `best` (free,) is the most probable one, `draws` (draws, free) the cloud; for each draw `known` (draws, free, free)
+    is the information that does not come from runs, `noise_sd` (draws,) the scatter of a run (log loss; own unit if
+    signed) and `misfit` (draws,) what the form misses per unit of `distance`. `seen` are the runs so far.
     """
 
     form: type[Form]
     best: Array
     draws: Array
-    precision: Array
-    noise_sd: float
-    misfit: Misfit | None = None
+    known: Array
+    noise_sd: Array
+    misfit: Array
+    distance: Distance | None
+    seen: Mapping[str, Array]
 
     def noise(self, variables: Mapping[str, Array]) -> Array:
-        """Standard deviation of a run at each point (points,): scatter, and what the form misses there."""
+        """Standard deviation of a run at each point (draws, points): scatter, and what the form misses there."""
         count = len(next(iter(variables.values())))
-        missed = np.zeros(count) if self.misfit is None else self.misfit.sd(variables)
-        return np.hypot(self.noise_sd, missed)
+        away = np.zeros(count) if self.distance is None or not count else self.distance.of(variables)
+        return np.hypot(self.noise_sd[:, None], self.misfit[:, None] * away)
 
     def problem(self, variables: Mapping[str, Array]) -> Problem:
         """The form at these points, for predictions and derivatives in θ."""
-        chosen = {k: variables[k] for k in self.form.variables}
-        return _noiseless(self.form, chosen)
+        return noiseless(self.form, variables)
 
     def gradients(self, variables: Mapping[str, Array]) -> Array:
         """∂ log loss / ∂ θ of every draw at every point (the loss itself if signed): (draws, points, free)."""
@@ -126,27 +80,6 @@ class Beliefs:
         return np.asarray(np.median(values, axis=0))
 
 
-def search_prior(form: type[Form]) -> Prior:
-    """The middle of every coefficient's search range, and a spread that covers it."""
-    ends = np.array([np.log(c.search) if c.logarithmic else c.search for c in form.coefficients], float)
-    return Prior(ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / (2.0 * RANGE_SIGMAS))
-
-
-def law_prior(form: Form, draws: Array | None, widening: float = 3.0) -> Prior:
-    """About a law's coefficients: as wide as its draws, widened (it was fitted to other runs), or a tenth of the prior.
-
-    `draws` (draws, coefficients) or None.
-    """
-    kind = type(form)
-    broad = search_prior(kind)
-    problem = Problem(kind, {}, np.ones(1))
-    centre = problem.to_theta(form.vector())
-    if draws is None:
-        return Prior(centre, 0.3 * broad.sd)
-    spread = problem.to_theta(draws).std(axis=0)
-    return Prior(centre, np.clip(widening * spread, 0.02 * broad.sd, broad.sd))
-
-
 def believe(
     form: type[Form],
     variables: Mapping[str, Array],
@@ -154,21 +87,35 @@ def believe(
     anchors: Mapping[str, Array],
     *,
     prior: Prior | None = None,
-    misfit: Misfit | None = None,
-    count: int = 24,
+    distance: Distance | None = None,
+    draws: int = DRAWS,
     seed: int = 0,
-) -> Beliefs:
-    """Beliefs after runs at `variables` gave `losses` (rows,), none at all allowed.
+) -> tuple[Beliefs, ...]:
+    """Beliefs after runs at `variables` gave `losses` (rows, metrics), one a metric; no runs at all are allowed.
 
     `anchors` are points (candidates, targets) where losses must be within reason. Deterministic in the seed.
     """
-    return _Posterior(form, variables, np.asarray(losses, float), anchors, prior or search_prior(form), misfit).drawn(
-        count, seed
-    )
+    some = spread_rows(len(next(iter(anchors.values()))), 60)
+    prior = prior or felt_prior(form, {k: np.asarray(anchors[k], float)[some] for k in form.variables}, seed)
+    whole = _Metrics(form, variables, losses, anchors, prior, distance)
+    generator = np.random.default_rng(seed)
+    found = whole.searched(generator)
+    weighed = whole.weighed(found)
+    return whole.drawn(found, weighed, draws, generator)
 
 
-class _Posterior:
-    """Data, anchors and prior as one weighted least-squares problem, minimised from many starts."""
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """The grid of scatters and misfits (cells,), and for each metric and cell the best θ and its probability."""
+
+    noise: Array
+    misfit: Array
+    best: Array  # (metrics, cells, free)
+    probability: Array  # (metrics, cells)
+
+
+class _Metrics:
+    """Several metrics of the same runs, each with its own coefficients, fitted as members of one batch."""
 
     def __init__(
         self,
@@ -177,118 +124,107 @@ class _Posterior:
         losses: Array,
         anchors: Mapping[str, Array],
         prior: Prior,
-        misfit: Misfit | None,
+        distance: Distance | None,
     ) -> None:
-        self.misfit = misfit
-        self.missed = np.zeros(len(losses)) if misfit is None or not len(losses) else misfit.sd(variables)
-        self.form, self.prior, self.rows = form, prior, len(losses)
-        some = _spread_rows(len(next(iter(anchors.values()))), 12)
-        points = {k: np.concatenate([np.asarray(variables[k], float), anchors[k][some]]) for k in form.variables}
-        self.signed = form.signed()
-        seen = losses if self.signed else np.log(losses)
-        centre = float(np.median(seen)) if len(seen) else 0.0 if self.signed else 1.0
-        self.targets = np.concatenate([seen, np.full(len(some), centre)])
-        self.spread = SIGNED_SPREAD if self.signed else LOSS_SPREAD
-        self.problem = _noiseless(form, points)
-        low, high = self.problem.bounds
-        self.low, self.high = low, high
+        self.form, self.prior, self.distance = form, prior, distance
+        self.runs, self.metrics = losses.shape
+        self.seen = {k: np.asarray(variables[k], float) for k in form.variables}
+        self.away = distance.of(self.seen) if distance is not None and self.runs else np.zeros(self.runs)
+        self.usual = SIGNED_NOISE if form.signed() else NOISE
+        self.spread = spread(form)
+        some = spread_rows(len(next(iter(anchors.values()))), ANCHORS)
+        self.points = {k: np.concatenate([self.seen[k], np.asarray(anchors[k], float)[some]]) for k in form.variables}
+        values = (losses if form.signed() else np.log(losses)).T
+        level = np.full(self.metrics, 0.0 if form.signed() else 1.0)
+        centre = np.median(values, axis=1) if self.runs else level
+        self.goals = np.concatenate([values, np.repeat(centre[:, None], len(some), axis=1)], axis=1)
+        self.anchors = len(some)
 
-    def drawn(self, count: int, seed: int) -> Beliefs:
-        generator = np.random.default_rng(seed)
-        starts = self.prior.mean + self.prior.sd * generator.standard_normal((max(2 * count, 48), len(self.prior.mean)))
-        still, mean = np.zeros((1, len(self.targets))), self.prior.mean[None]
-        found, value = self._minimised(starts, still, mean, SIGNED_NOISE if self.signed else NOISE)
-        noise = self._noise(found[int(np.argmin(value))])
-        found, value = self._minimised(found[np.argsort(value)[:24]], still, mean, noise)
-        order = np.argsort(value)
-        best = found[order[0]]
-        noise = self._noise(best)
-        # Each draw: data, anchors and prior moved by their own noise, from one of the minima that are worth something.
-        good = order[value[order] <= value[order[0]] + 0.5 * len(best) + 3.0]
-        origin = found[good[generator.integers(0, len(good), count)]]
-        shake = np.zeros((count, len(self.targets)))
-        shake[:, : self.rows] = np.hypot(noise, self.missed) * generator.standard_normal((count, self.rows))
-        shake[:, self.rows :] = self.spread * generator.standard_normal((count, 1))
-        means = self.prior.mean + self.prior.sd * generator.standard_normal((count, len(best)))
-        draws, value = self._minimised(origin, shake, means, noise)
-        usable = np.isfinite(value) & np.isfinite(draws).all(axis=1)
-        draws = draws[usable] if usable.any() else best[None]
-        return Beliefs(self.form, best, draws, self._precision(draws, noise), noise, self.misfit)
+    def members(self, metric: NDArray[np.intp], noise: Array, misfit: Array) -> Members:
+        """A member for each entry: which metric, with what scatter and misfit."""
+        count = len(metric)
+        errors = np.full((count, self.runs + self.anchors), self.spread * np.sqrt(self.anchors))  # anchors: one run's
+        errors[:, : self.runs] = np.hypot(noise[:, None], misfit[:, None] * self.away)
+        mean, sd = (np.broadcast_to(x, (count, len(x))) for x in (self.prior.mean, self.prior.sd))
+        return Members(self.goals[metric], 1.0 / errors, mean, sd, self.runs, self.prior.tailed)
 
-    def _noise(self, theta: Array) -> float:
-        """Scatter of the runs about θ, shrunk to what is usual."""
-        usual = SIGNED_NOISE if self.signed else NOISE
-        size = np.abs(self._residual(theta[None])[0][: self.rows]) / np.hypot(1.0, self.missed / usual)
-        limit = 3.0 * max(float(np.median(size)), usual) if self.rows else usual
-        spare = max(self.rows - len(theta), 0)
-        squares = float((np.minimum(size, limit) ** 2).sum())
-        return float(np.sqrt((NOISE_RUNS * usual**2 + squares) / (NOISE_RUNS + spare)))
+    def searched(self, generator: np.random.Generator) -> Array:
+        """Minima from many starts (metrics, starts, free), on a part of the runs where there are many."""
+        free = len(self.prior.mean)
+        shape = (self.metrics * STARTS, free)
+        starts = generator.standard_t(PRIOR_TAIL, shape) if self.prior.tailed else generator.standard_normal(shape)
+        metric = np.repeat(np.arange(self.metrics), STARTS)
+        whole = self.members(metric, np.full(len(metric), 2.0 * self.usual), np.full(len(metric), self.usual))
+        kept = spread_rows(self.runs, SEARCHED) if self.runs else np.zeros(0, np.intp)
+        columns = np.concatenate([kept, np.arange(self.runs, self.runs + self.anchors)])
+        part = Members(whole.goals[:, columns], whole.weights[:, columns], whole.mean, whole.sd, len(kept), tailed=True)
+        search = Search(noiseless(self.form, {k: v[columns] for k, v in self.points.items()}))
+        found, _, _ = search.minimised(self.prior.mean + self.prior.sd * starts, part)
+        return found.reshape(self.metrics, STARTS, free)
 
-    def _residual(self, theta: Array) -> Array:
-        away = self.problem.residuals(theta) - self.targets
-        return np.asarray(np.nan_to_num(away, nan=1e3, posinf=1e3, neginf=-1e3))
+    def weighed(self, found: Array) -> _Weighed:
+        """How probable each scatter and misfit is, from the minimum that is best at the usual ones."""
+        noise, misfit = (self.usual * x.reshape(-1) for x in np.meshgrid(NOISES, MISFITS))
+        search, cells = Search(noiseless(self.form, self.points)), len(noise)
+        cost = self._costs(search, found, np.full(self.metrics, 2.0 * self.usual), np.full(self.metrics, self.usual))
+        first = found[np.arange(self.metrics), np.argmin(cost, axis=1)]
+        metric = np.repeat(np.arange(self.metrics), cells)
+        members = self.members(metric, np.tile(noise, self.metrics), np.tile(misfit, self.metrics))
+        best, predicted, cost_there = search.minimised(first[metric], members)
+        matrix, _ = members.normal(best, predicted, search.slopes(best, predicted))
+        evidence = np.log(members.weights[:, : self.runs]).sum(axis=1) - cost_there
+        evidence -= 0.5 * np.linalg.slogdet(matrix)[1]
+        ratio = (self.usual / np.tile(noise, self.metrics)) ** 2
+        evidence += 0.5 * NOISE_RUNS * (np.log(ratio) - ratio)  # scaled inverse chi-square
+        table = evidence.reshape(self.metrics, cells)
+        odds = np.exp(table - table.max(axis=1, keepdims=True))
+        return _Weighed(noise, misfit, best.reshape(self.metrics, cells, -1), odds / odds.sum(axis=1, keepdims=True))
 
-    def _scales(self, noise: float) -> Array:
-        return np.concatenate(
-            [1.0 / np.hypot(noise, self.missed), np.full(len(self.targets) - self.rows, 0.3 / self.spread)]
+    def _costs(self, search: Search, theta: Array, noise: Array, misfit: Array) -> Array:
+        """(metrics, starts)."""
+        metric = np.repeat(np.arange(self.metrics), theta.shape[1])
+        flat = theta.reshape(-1, theta.shape[2])
+        members = self.members(metric, noise[metric], misfit[metric])
+        return members.cost(flat, search.predictions(flat)).reshape(theta.shape[:2])
+
+    def drawn(self, found: Array, weighed: _Weighed, draws: int, generator: np.random.Generator) -> tuple[Beliefs, ...]:
+        """The cloud of every metric, from the minima that are worth something."""
+        search, free = Search(noiseless(self.form, self.points)), found.shape[2]
+        top = np.argmax(weighed.probability, axis=1)
+        best = weighed.best[np.arange(self.metrics), top]
+        minima = np.concatenate([best[:, None], found], axis=1)
+        cost = self._costs(search, minima, weighed.noise[top], weighed.misfit[top])
+        origin, cell = np.zeros((self.metrics, draws, free)), np.zeros((self.metrics, draws), np.intp)
+        for m in range(self.metrics):
+            good = np.flatnonzero(cost[m] <= cost[m].min() + 0.5 * free + 3.0)
+            origin[m] = minima[m, good[generator.integers(0, len(good), draws)]]
+            even = (generator.permutation(draws) + generator.random()) / draws
+            cell[m] = np.minimum(np.searchsorted(np.cumsum(weighed.probability[m]), even), len(weighed.noise) - 1)
+        metric, theta = np.repeat(np.arange(self.metrics), draws), origin.reshape(-1, free)
+        noise, misfit = weighed.noise[cell].reshape(-1), weighed.misfit[cell].reshape(-1)
+        still = self.members(metric, noise, misfit)
+        sd = self._widths(theta, generator)
+        shake = generator.standard_normal(still.goals.shape)
+        shake[:, self.runs :] = generator.standard_normal((len(theta), 1)) / np.sqrt(self.anchors)
+        moved = Members(
+            still.goals + shake / still.weights, still.weights,
+            self.prior.mean + sd * generator.standard_normal(sd.shape), sd, self.runs, tailed=False,
+        )  # fmt: skip
+        cloud, predicted, _ = search.minimised(theta, moved)
+        anchored = search.slopes(cloud, predicted)[:, :, self.runs :] * moved.weights[:, None, self.runs :]
+        known = anchored @ anchored.transpose(0, 2, 1) + np.eye(free) / sd[:, None, :] ** 2
+        each = [np.split(x, self.metrics) for x in (cloud, known, noise, misfit)]
+        parts = zip(best, *each, strict=True)
+        return tuple(Beliefs(self.form, b, d, k, n, s, self.distance, self.seen) for b, d, k, n, s in parts)
+
+    def _widths(self, theta: Array, generator: np.random.Generator) -> Array:
+        """Widths of normal priors for draws that start at θ (draws, free): a Cauchy prior is a normal one of random
+        width, here as wide as its tails, or as the minimum found, ask for."""
+        if not self.prior.tailed:
+            return np.broadcast_to(self.prior.sd, theta.shape)
+        away = ((theta - self.prior.mean) / self.prior.sd) ** 2
+        tightness = np.minimum(
+            generator.gamma(0.5 * PRIOR_TAIL, 2.0 / PRIOR_TAIL, away.shape),
+            generator.gamma(0.5 * (PRIOR_TAIL + 1.0), 2.0 / (PRIOR_TAIL + away)),
         )
-
-    def _value(self, theta: Array, shake: Array, means: Array, scale: Array) -> Array:
-        z = (self._residual(theta) - shake) * scale
-        data = 0.5 * (STUDENT + 1.0) * np.log1p(z[:, : self.rows] ** 2 / STUDENT)
-        near = 0.5 * z[:, self.rows :] ** 2
-        prior = 0.5 * ((theta - means) / self.prior.sd) ** 2
-        return np.asarray(data.sum(axis=1) + near.sum(axis=1) + prior.sum(axis=1))
-
-    def _minimised(self, starts: Array, shake: Array, means: Array, noise: float) -> tuple[Array, Array]:
-        """Levenberg-Marquardt on all rows of `starts` at once: (θ, objective)."""
-        theta = np.clip(starts, self.low, self.high)
-        scale = self._scales(noise)
-        damping = np.full(len(theta), 1e-2)
-        value = self._value(theta, shake, means, scale)
-        identity = np.eye(theta.shape[1])
-        for _step in range(STEPS):
-            jacobian = self._slopes(theta)
-            z = (self._residual(theta) - shake) * scale
-            weight = np.ones_like(z)
-            weight[:, : self.rows] = (STUDENT + 1.0) / (STUDENT + z[:, : self.rows] ** 2)
-            scaled = jacobian * scale
-            normal = (scaled * weight[:, None, :]) @ scaled.transpose(0, 2, 1) + identity / self.prior.sd**2
-            slope = np.einsum("bkn,bn->bk", scaled, weight * z) + (theta - means) / self.prior.sd**2
-            diagonal = np.einsum("bkk->bk", normal)
-            system = normal + damping[:, None, None] * diagonal[:, :, None] * identity
-            step = np.linalg.solve(system, slope[..., None])[..., 0]
-            trial = np.clip(theta - step, self.low, self.high)
-            reached = self._value(trial, shake, means, scale)
-            better = reached <= value
-            moved = float(np.max(np.where(better, value - reached, 0.0), initial=0.0))
-            theta = np.where(better[:, None], trial, theta)
-            value = np.where(better, reached, value)
-            damping = np.clip(np.where(better, 0.2 * damping, 5.0 * damping), 1e-9, 1e9)
-            if moved < 1e-4 and bool(np.all(better | (damping > 1e3))):
-                break
-        return theta, value
-
-    def _slopes(self, theta: Array) -> Array:
-        """∂ residual / ∂ θ (batch, free, rows) by differences: on the way to a minimum no more is needed."""
-        batch, free = theta.shape
-        moved = (theta[:, None, :] + np.vstack([np.zeros(free), SMALL * np.eye(free)])).reshape(-1, free)
-        at = self.problem.residuals(moved).reshape(batch, free + 1, -1)
-        with np.errstate(all="ignore"):
-            slopes = (at[:, 1:] - at[:, :1]) / SMALL
-        return np.asarray(np.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0))
-
-    def _precision(self, draws: Array, noise: float) -> Array:
-        jacobian = np.nan_to_num(self.problem.jacobian(draws), nan=0.0, posinf=0.0, neginf=0.0)
-        scaled = jacobian * self._scales(noise)
-        return np.asarray(scaled @ scaled.transpose(0, 2, 1) + np.diag(1.0 / self.prior.sd**2))
-
-
-def _noiseless(form: type[Form], variables: Mapping[str, Array]) -> Problem:
-    """A problem whose residuals are the predictions themselves: log loss, or the metric as it is if signed."""
-    count = len(next(iter(variables.values())))
-    return Problem(form, variables, np.zeros(count) if form.signed() else np.ones(count))
-
-
-def _spread_rows(count: int, wanted: int) -> NDArray[np.intp]:
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).astype(np.intp))
+        return np.asarray(self.prior.sd / np.sqrt(np.maximum(tightness, 1e-3)))

@@ -39,13 +39,6 @@ class Criterion:
         """½ mean tr(G Σ Gᵀ)."""
         return float(0.5 * np.einsum("dak,dkl,dal->d", self.aims, covariance, self.aims).mean())
 
-    def gains(self, covariance: Array) -> Array:
-        """By how much one more run at each candidate lowers the regret (candidates,), exactly (rank-one update)."""
-        moved = self.runs @ covariance
-        variance = np.einsum("dck,dck->dc", moved, self.runs)
-        crossed = moved @ self.aims.transpose(0, 2, 1)
-        return np.asarray(0.5 * ((crossed**2).sum(axis=2) / (1.0 + variance)).mean(axis=0))
-
     def losses(self, covariance: Array, held: NDArray[np.intp]) -> Array:
         """By how much the regret rises when one of the `held` runs is given back."""
         rows = self.runs[:, held]
@@ -53,13 +46,6 @@ class Criterion:
         variance = np.minimum(np.einsum("dck,dck->dc", moved, rows), 1.0 - 1e-9)
         crossed = moved @ self.aims.transpose(0, 2, 1)
         return np.asarray(0.5 * ((crossed**2).sum(axis=2) / (1.0 - variance)).mean(axis=0))
-
-    def added(self, covariance: Array, candidate: int, sign: float = 1.0) -> Array:
-        """Σ after one more (or, sign -1, one less) run at `candidate`."""
-        row = self.runs[:, candidate]
-        moved = np.einsum("dkl,dl->dk", covariance, row)
-        scale = sign / (1.0 + sign * np.einsum("dk,dk->d", moved, row))
-        return np.asarray(covariance - scale[:, None, None] * moved[:, :, None] * moved[:, None, :])
 
     def slopes(self, weights: Array) -> Array:
         """-∂ regret / ∂ weight of each candidate (candidates,)."""
@@ -72,9 +58,45 @@ class Criterion:
         lowered = np.sqrt(MOST / np.maximum(stakes, MOST))
         return Criterion(self.runs, self.aims * lowered[:, None, None], self.precision)
 
+    def standing(self, weights: Array) -> Standing:
+        """Where a design stands that grows run by run."""
+        covariance = self.covariance(weights)
+        moved = self.runs @ covariance
+        variance = np.einsum("dck,dck->dc", moved, self.runs)
+        return Standing(self, covariance, variance, ((moved @ self.aims.transpose(0, 2, 1)) ** 2).sum(axis=2))
+
     def take(self, rows: NDArray[np.intp]) -> Criterion:
         """The criterion over these candidates only."""
         return Criterion(self.runs[:, rows], self.aims, self.precision)
+
+
+@dataclass(eq=False)
+class Standing:
+    """A design to which runs are added one by one: Σ (draws, free, free), for each draw and candidate the variance
+    J Σ Jᵀ and the squared crossing |G Σ Jᵀ|². A purchase updates all three (rank one) by two products of J."""
+
+    criterion: Criterion
+    covariance: Array
+    variance: Array
+    crossing: Array
+
+    def gains(self) -> Array:
+        """By how much one more run at each candidate lowers the regret (candidates,)."""
+        return np.asarray(0.5 * (self.crossing / (1.0 + self.variance)).mean(axis=0))
+
+    def add(self, candidate: int) -> None:
+        """Buy one run at `candidate`."""
+        runs, aims = self.criterion.runs, self.criterion.aims
+        moved = (self.covariance @ runs[:, candidate, :, None])[:, :, 0]
+        aimed = aims @ moved[:, :, None]
+        back = (self.covariance @ (aims.transpose(0, 2, 1) @ aimed))[:, :, 0]
+        scale = 1.0 / (1.0 + self.variance[:, candidate])
+        shared = (runs @ moved[:, :, None])[:, :, 0] * scale[:, None]
+        crossed = (runs @ back[:, :, None])[:, :, 0]
+        self.crossing = self.crossing + shared * (shared * (aimed**2).sum(axis=1) - 2.0 * crossed)
+        self.crossing = np.maximum(self.crossing, 0.0)
+        self.variance = np.maximum(self.variance - shared**2 / scale[:, None], 0.0)
+        self.covariance = self.covariance - scale[:, None, None] * moved[:, :, None] * moved[:, None, :]
 
 
 def compressed(aims: Array) -> Array:

@@ -4,16 +4,12 @@
 the best N and D at a compute budget; its regret is the loss above the best at that budget, or the compute it is worth.
 If x* is the chosen log N and the loss along the budget is ℓ(x, θ), then δx* = -ℓ_xθ δθ / ℓ_xx and the regret is
 ½ (ℓ_xθ δθ)² / ℓ_xx: a variance again, along one direction of the coefficients.
-
-`misfit` is what a form is taken to miss (log loss, per standard deviation of distance from the aim, see `Misfit`):
-less for a best size, where what is missed at all sizes alike does not matter. Set on the tables of the benchmark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +30,15 @@ class LossAt:
     """The loss at target points: name -> (points,)."""
 
     points: Mapping[str, Array]
-    misfit: ClassVar[float] = 0.02
 
     def anchors(self) -> Mapping[str, Array]:
         """Where predictions have to be within reason."""
         return self.points
+
+    def answers(self, beliefs: Beliefs) -> Array:
+        """(draws, points): each draw's answer, so that half the variance over the draws is the regret of any one."""
+        answers = np.nan_to_num(beliefs.problem(self.points).residuals(beliefs.draws), nan=1e3)
+        return np.asarray(answers / np.sqrt(answers.shape[1]))
 
     def aims(self, beliefs: Beliefs) -> Array:
         """(draws, points, free): ∂ log loss / ∂ θ, so that ½ tr(G Σ Gᵀ) is half the mean squared error."""
@@ -53,7 +53,6 @@ class ComputeOptimal:
     training_flops: float
     compute_model: ComputeModel = SIMPLE
     others: Mapping[str, float] = field(default_factory=dict)
-    misfit: ClassVar[float] = 0.005
 
     def check(self, form: type[Form]) -> None:
         """Raises InvalidInput if the form has no such decision."""
@@ -92,8 +91,18 @@ class ComputeOptimal:
             values = np.asarray(form.loss(**self.points(axis)), float)
         return np.where(np.isfinite(values), values, np.inf)
 
+    def answers(self, beliefs: Beliefs) -> Array:
+        """(draws, 1): each draw's log N times √ℓ_xx, so that half the variance over the draws is the regret."""
+        best, _, bend = self._about_best(beliefs)
+        return np.asarray((best * np.sqrt(np.median(bend)))[:, None])
+
     def aims(self, beliefs: Beliefs) -> Array:
         """(draws, 1, free): ∂²ℓ/∂x∂θ / √ℓ_xx at each draw's own optimum, ℓ the log loss."""
+        _, slope, bend = self._about_best(beliefs)
+        return np.asarray((slope / np.sqrt(bend)[:, None])[:, None, :])
+
+    def _about_best(self, beliefs: Beliefs) -> tuple[Array, Array, Array]:
+        """For each draw x*, ∂²ℓ/∂x∂θ and ℓ_xx there: (draws,), (draws, free), (draws,)."""
         problem = beliefs.problem(self.points(np.zeros(1)))
         best = self.best(beliefs.form.from_vector(problem.vectors(beliefs.draws)))
         rows = np.arange(len(best))
@@ -101,8 +110,8 @@ class ComputeOptimal:
             (beliefs.problem(points).residuals(beliefs.draws)[rows, rows], beliefs.gradients(points)[rows, rows])
             for points in (self.points(best + k * STEP) for k in (-1.0, 0.0, 1.0))
         )
-        bend = np.maximum((below[0] - 2.0 * at[0] + above[0]) / STEP**2, FLATTEST)
-        return np.asarray(((above[1] - below[1]) / (2.0 * STEP * np.sqrt(bend)[:, None]))[:, None, :])
+        bend = np.maximum(np.nan_to_num((below[0] - 2.0 * at[0] + above[0]) / STEP**2), FLATTEST)
+        return best, (above[1] - below[1]) / (2.0 * STEP), bend
 
     def elasticity(self, beliefs: Beliefs) -> float:
         """By how much a share more compute lowers the best log loss, per share (median of the draws)."""

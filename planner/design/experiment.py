@@ -14,18 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.design.beliefs import Beliefs, Misfit, Prior, believe, law_prior
+from planner.design.beliefs import DRAWS, Beliefs, believe
 from planner.design.candidates import Candidates
-from planner.design.criterion import Criterion, compressed, joined
+from planner.design.criterion import joined
 from planner.design.decision import ComputeOptimal, Decision
+from planner.design.misfit import Distance
+from planner.design.prior import law_prior
 from planner.design.relaxation import relax
+from planner.design.stakes import stakes
 from planner.design.whole_runs import whole_runs
 from planner.errors import InvalidInput, Range, Violation, require
 from planner.laws.form import Form
 from planner.laws.law import Law
 
 Array = NDArray[np.float64]
-SIGNED = 3.0  # a metric that may be negative scatters and is missed by this much more than a log loss
 BUDGETS = Range(1e-300, 1e300, "in the unit of the costs")
 
 
@@ -67,7 +69,7 @@ def design(
     if budget < candidates.costs.min():
         least = f"at least {candidates.costs.min():g}, the cheapest candidate"
         raise InvalidInput(Violation("budget", f"{budget:g}", least))
-    criterion = joined([criterion_of(one, candidates, decision) for one in several])
+    criterion = joined([stakes(one, candidates, decision) for one in several])
     relaxed = relax(criterion, candidates.costs, budget) if certify else None
     bought = whole_runs(criterion, candidates.costs, budget, None if relaxed is None else relaxed.weights)
     weights = bought.astype(float)
@@ -84,13 +86,6 @@ def design(
     )
 
 
-def criterion_of(beliefs: Beliefs, candidates: Candidates, decision: Decision) -> Criterion:
-    """The expected regret as a function of the runs bought."""
-    noise = beliefs.noise(candidates.variables)
-    rows = beliefs.gradients(candidates.variables) / noise[None, :, None]
-    return Criterion(rows, compressed(decision.aims(beliefs)), beliefs.precision).tempered()
-
-
 def beliefs_after(
     form: type[Form],
     variables: Mapping[str, Array],
@@ -99,16 +94,20 @@ def beliefs_after(
     decision: Decision,
     *,
     law: Law | None = None,
-    draws: int = 24,
+    draws: int = DRAWS,
     seed: int = 0,
-) -> Beliefs:
-    """What is believed of the coefficients after these runs (none: empty arrays); about `law` if one is given."""
-    prior: Prior | None = None if law is None else law_prior(law.form, law.draws)
+) -> tuple[Beliefs, ...]:
+    """What is believed of the coefficients after these runs (none: empty arrays), about `law` if one is given.
+
+    One belief a metric: `losses` is (rows,) or (rows, metrics).
+    """
+    prior = None if law is None else law_prior(law.form, law.draws)
     far = decision.anchors()
     anchors = {k: np.concatenate([candidates.variables[k], far[k]]) for k in form.variables}
-    size = decision.misfit * (SIGNED if form.signed() else 1.0)
-    misfit = Misfit.about(form.variables, far, candidates.variables, size)
-    return believe(form, variables, losses, anchors, prior=prior, misfit=misfit, count=draws, seed=seed)
+    distance = Distance.to(form.variables, far, candidates.variables)
+    table = np.asarray(losses, float)
+    table = table[:, None] if table.ndim == 1 else table
+    return believe(form, variables, table, anchors, prior=prior, distance=distance, draws=draws, seed=seed)
 
 
 def next_runs(
@@ -120,7 +119,7 @@ def next_runs(
     form: type[Form],
     decision: Decision,
     law: Law | None = None,
-    draws: int = 24,
+    draws: int = DRAWS,
     seed: int = 0,
     certify: bool = True,
 ) -> Design:

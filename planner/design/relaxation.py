@@ -79,7 +79,7 @@ def _screened(criterion: Criterion, costs: Array, budget: float) -> NDArray[np.i
     affordable = np.flatnonzero(costs <= budget)
     if len(affordable) <= LARGEST:
         return affordable
-    gains = criterion.gains(criterion.covariance(np.zeros(len(costs))))[affordable]
+    gains = criterion.standing(np.zeros(len(costs))).gains()[affordable]
     powers = (0.0, 0.35, 0.7, 1.0)
     best = [np.argsort(-gains / costs[affordable] ** p)[: LARGEST // len(powers)] for p in powers]
     return np.asarray(affordable[np.unique(np.concatenate(best))])

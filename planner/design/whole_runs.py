@@ -46,18 +46,18 @@ def _filled(
     criterion: Criterion, costs: Array, budget: float, start: NDArray[np.bool_], power: float, most_runs: int
 ) -> NDArray[np.bool_]:
     chosen = start.copy()
-    covariance = criterion.covariance(chosen.astype(float))
-    spent = float(costs[chosen].sum())
+    standing = criterion.standing(chosen.astype(float))
+    spent, priced = float(costs[chosen].sum()), (costs / costs.max()) ** power
     while chosen.sum() < most_runs:
         usable = ~chosen & (spent + costs <= budget * SLACK)
         if not usable.any():
             break
-        score = np.where(usable, criterion.gains(covariance) / costs**power, -np.inf)
+        score = np.where(usable, standing.gains() / priced, -np.inf)
         k = int(np.argmax(score))
         if not score[k] > 0.0:
             break
         chosen[k], spent = True, spent + costs[k]
-        covariance = criterion.added(covariance, k)
+        standing.add(k)
     return chosen
 
 

@@ -75,6 +75,20 @@ def test_gains_and_losses_are_exact() -> None:
     more = weights.copy()
     more[6] = 1.0
     before, after = criterion.regret(weights), criterion.regret(more)
-    assert criterion.gains(criterion.covariance(weights))[6] == pytest.approx(before - after)
+    standing = criterion.standing(weights)
+    assert standing.gains()[6] == pytest.approx(before - after)
     assert criterion.losses(criterion.covariance(more), np.array([6]))[0] == pytest.approx(before - after)
-    assert criterion.left(criterion.added(criterion.covariance(weights), 6)) == pytest.approx(after)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 8), max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_a_design_that_grows_run_by_run_stands_where_one_made_at_once_does(seed: int, bought: list[int]) -> None:
+    criterion, _ = random_criterion(seed)
+    weights = np.zeros(9)
+    growing = criterion.standing(weights)
+    for k in bought:
+        growing.add(k)
+        weights[k] += 1.0
+    at_once = criterion.standing(weights)
+    assert growing.gains() == pytest.approx(at_once.gains(), rel=1e-6, abs=1e-12)
+    assert growing.covariance == pytest.approx(at_once.covariance, rel=1e-6, abs=1e-9)
