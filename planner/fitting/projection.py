@@ -94,6 +94,7 @@ def _project(problem: Problem, theta: Array) -> None:
     goal = problem.losses if problem.signed else np.ones_like(problem.losses)
     huber = Huber(SCREENING_DELTA)
     scale = np.sqrt((columns**2).mean(axis=2, keepdims=True))
+    scale = np.where(scale == 0.0, 1.0, scale)  # a column that no run of this cell depends on
     columns /= scale
     weights = np.ones_like(offset)
     solution = np.zeros(columns.shape[:2])

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from planner.laws.form import Coef, Coefficient, Form, LossTerms, OptimisationClass, exponent, scale
 
+HENIGHAN = "Henighan et al. 2020, Scaling Laws for Autoregressive Generative Modeling, arXiv 2010.14701"
+
 
 @dataclass(frozen=True)
 class PowerLaw(Form):
@@ -55,6 +57,7 @@ class PowerOfParameters(PowerLaw):
 
     form_name: ClassVar[str] = "power-of-parameters"
     variables: ClassVar[tuple[str, ...]] = ("parameter_count",)
+    citation: ClassVar[str] = HENIGHAN
 
     def loss_terms(self, **variables: Any) -> LossTerms:
         (x,) = self.read(variables)
@@ -67,6 +70,7 @@ class PowerOfCompute(PowerLaw):
 
     form_name: ClassVar[str] = "power-of-compute"
     variables: ClassVar[tuple[str, ...]] = ("training_flops",)
+    citation: ClassVar[str] = HENIGHAN
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,9 @@ class EnsembleLoss(Form):
 
     form_name: ClassVar[str] = "ensemble"
     variables: ClassVar[tuple[str, ...]] = ("member_count",)
-    citation: ClassVar[str] = "Sengupta et al., Scaling laws of downscaling language models, on deep ensembles"
+    citation: ClassVar[str] = (
+        "Sengupta et al. 2025, Enough of Scaling LLMs! Lets Focus on Downscaling, arXiv 2505.00985"
+    )
     optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
     coefficients: ClassVar[tuple[Coefficient, ...]] = (
         scale("floor", "nats/token", (0.5, 5.0)),

@@ -237,7 +237,7 @@ def test_a_form_says_what_it_is_and_predicts(kind: type[Form]) -> None:
     form = example(kind)
     assert form_class(kind.form_name) is kind
     assert (kind.loss.__doc__ or "").strip()
-    assert "arXiv" in kind.citation or "assumed" in kind.citation or kind.form_name == "ensemble"
+    assert "arXiv" in kind.citation or "assumed" in kind.citation
     assert [c.name for c in kind.coefficients] == list(form.values())
     assert all(c.lower <= v <= c.upper for c, v in zip(kind.coefficients, form.vector(), strict=True))
     assert all(c.lower <= s <= c.upper for c in kind.coefficients for s in c.search)
