@@ -23,6 +23,7 @@ from planner.allocation.plan import (
     Certificate,
     Conflict,
     Decision,
+    Estimate,
     Kind,
     Outcome,
     Plan,
@@ -37,6 +38,7 @@ from planner.hardware import ModelShape, ServingCell, architecture, hypothetical
 from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.cells import stack
 from planner.hardware.energy import board_watts, site_factor
+from planner.hardware.intervals import probability_within
 from planner.hardware.memory import serving_memory_fraction
 from planner.hardware.percentiles import percentile_factor
 from planner.hardware.queueing import replicas_needed, utilisation_limit
@@ -108,17 +110,18 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
         objective_value=value,
         max_violation=max((metrics[n] / v - 1.0 for n, v in limits.items()), default=0.0),
     )
+    estimates = cost_estimates(metrics, measured.intervals if measured else None)
     return Plan(
         Kind.DEPLOYMENT,
         Outcome.OPTIMAL,
         objective,
         decision=_decision(problem, shape, options, first),
-        metrics=cost_estimates(metrics, measured.intervals if measured else None),
+        metrics=estimates,
         certificate=replace(certificate, max_violation=max(certificate.max_violation, 0.0)),
         binding=binding,
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(problem, shape, options, o, objective, first) for o in others),
-        warnings=(*warnings, *quantised(options.layouts[first[0]])),
+        warnings=(*warnings, *quantised(options.layouts[first[0]]), *unsure_limits(limits, estimates)),
         provenance={**provenance, **price_provenance(options.layouts[first[0]].price)},
         search=replace(effort, planning_seconds=time.perf_counter() - started),
     )
@@ -316,6 +319,18 @@ def calibrated_elsewhere(own: Recalibration, group: str) -> Caution:
     known = ", ".join(own.group_levels)
     sentence = f"{own.name or 'the calibration'} was measured on {known}, not on {group.strip()}"
     return Caution("CALIBRATED_ELSEWHERE", f"{sentence}: only what is common to the stack is carried over")
+
+
+def unsure_limits(limits: Mapping[str, float], estimates: Mapping[str, Estimate]) -> tuple[Caution, ...]:
+    """Limits that the estimate keeps but its interval does not, with the probability that they are kept."""
+    found = []
+    for name, limit in limits.items():
+        value, lower, upper = (getattr(estimates[name], end) for end in ("value", "lower", "upper"))
+        if lower < value <= limit < upper:
+            probability = float(probability_within(limit, value, lower, upper))
+            sentence = f"{name} <= {limit:.6g} is kept with {100 * probability:.0f} % probability"
+            found.append(Caution("UNSURE_LIMIT", f"{sentence}; planned for {limit * value / upper:.3g}, with 90 %"))
+    return tuple(found)
 
 
 def quantised(layout: ServingLayout) -> tuple[Caution, ...]:

@@ -181,3 +181,15 @@ def test_an_unknown_accelerator_suggests_the_nearest():
     with pytest.raises(UnknownName) as error:
         plan_training(TrainingProblem(LAW, {"training_flops": 1e21}, hardware=HardwareChoice(("H100-SMX",))))
     assert "H100-SXM" in error.value.suggestions
+
+
+def test_a_limit_that_the_interval_breaks_is_said_with_what_would_make_it_sure():
+    limit = 0.02
+    plan = plan_deployment(DeploymentProblem(replace(CHAT, max_tpot_seconds=limit), model="Llama-3.1-70B"))
+    estimate = plan.metrics["tpot_seconds"]
+    assert estimate.value <= limit < estimate.upper
+    said = [str(w) for w in plan.warnings if w.code == "UNSURE_LIMIT"]
+    assert any(s.startswith("tpot_seconds <= 0.02 is kept with") for s in said)
+    surer = replace(CHAT, max_tpot_seconds=limit * estimate.value / estimate.upper)
+    sure = plan_deployment(DeploymentProblem(surer, model="Llama-3.1-70B"))
+    assert sure.metrics["tpot_seconds"].upper <= limit * (1 + 1e-9)
