@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("patient", deadline=None)  # a busy machine is no reason for a property to fail
+settings.load_profile("patient")
 ROOT = Path(__file__).resolve().parents[1]
 
 
