@@ -55,12 +55,12 @@ class Trial:
 
 
 def sharings(train: Rows) -> tuple[str, ...]:
-    """What groups may share; of many groups no coefficients of their own are tried, which would take minutes."""
+    """What groups may share; of one group or many no coefficients of their own are tried."""
     return (POOLED,) if not _few_groups(train) else (POOLED, OWN)
 
 
 def _few_groups(train: Rows) -> bool:
-    return train.groups is not None and int(train.groups.max()) < MOST_OWN_GROUPS
+    return train.groups is not None and 1 <= int(train.groups.max()) < MOST_OWN_GROUPS
 
 
 def raced(kinds: Iterable[type[Form]], trial: Trial, tell: OnStage) -> list[type[Form]]:
