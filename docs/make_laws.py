@@ -33,7 +33,8 @@ What a plan can prove depends on the form: a posynomial and its relatives end in
 
 The page has the [families of models](#which-law-for-which-models), [all laws](#all-laws) in one table,
 [ways of counting](#ways-of-counting) parameters and FLOPs, [known exponents](#known-exponents) without a law,
-[what is not here](#what-is-not-here), and [every form](#forms-and-their-published-laws) with its coefficients.
+[scores of public models](#scores-of-public-models), [what is not here](#what-is-not-here), and
+[every form](#forms-and-their-published-laws) with its coefficients.
 """
 COUNTING = """## Ways of counting
 
@@ -44,6 +45,46 @@ total = N + w N^(1/3) at a constant aspect ratio (Pearce & Song 2024), or exactl
 convention from the name of the column (`N_nonemb`, `N_total`, `N_active`, `N_nonzero`; else `total`). `apportion
 predict` converts a column that counts otherwise than the law, and refuses where the facts to convert with are missing;
 a column named `N` is in the law's own convention. A plan's `parameter_count` is in the convention of its law.
+
+```python
+from planner.laws import DENSE, CountingFacts, convert
+
+print(convert(1e8, "non_embedding", "total"))  # 1.22e8: a 32k vocabulary at a constant aspect ratio
+gpt2 = CountingFacts(vocabulary_size=50257, model_width=768)
+print(convert(85e6, "non_embedding", "total", gpt2))  # 1.236e8, exactly
+mixtral = CountingFacts(expert_count=8, expert_share=0.966, active_experts=2)
+print(convert(46.7e9, "total", "active", mixtral))  # 1.287e10
+print(convert(1e9, "total", "active", DENSE))  # the same
+```
+
+```csv points.csv
+N_nonemb,D
+1e8,1e10
+1e9,1e11
+```
+```console
+$ apportion predict besiroglu-2024 points.csv
+```
+"""
+CAPABILITIES = """## Scores of public models
+
+`observational-<n>` gives a score from n capabilities, the principal components of a model's scores on other benchmarks
+(Ruan et al. 2024): no run has to be paid for. In a family of models a capability is a line in the logarithm of compute.
+
+```python
+import numpy as np
+from planner.fitting import Runs, fit_law
+from planner.laws.capabilities import capabilities
+
+generator = np.random.default_rng(0)
+skill = generator.standard_normal((60, 2))  # two causes of all scores
+scores = 0.5 + 0.1 * skill @ generator.uniform(0.2, 1.0, (2, 6))  # (models, benchmarks), NaN where not taken
+target = 0.25 + 0.75 / (1.0 + np.exp(-skill[:, 0]))  # a further benchmark, 0.25 at chance
+found = capabilities(scores, component_count=2)
+table = {f"capability_{k + 1}": found.values[:, k] for k in range(2)}
+law = fit_law(Runs.from_columns({**table, "loss": target}), "observational-2", bootstrap=0)
+print(found.explained.sum(), law.form.values()["h"])  # 1.0 0.25
+```
 """
 ABSENT = """## What is not here
 
@@ -203,6 +244,7 @@ def page() -> str:
         compute_table(),
         "## Known exponents\n",
         exponent_table(),
+        CAPABILITIES,
         ABSENT,
         "## Forms and their published laws\n",
         *(form_section(f) for f in FORMS),
