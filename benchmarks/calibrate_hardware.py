@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from hardware_cost_fit import training_fit
 from hardware_percentile_fit import percentile_fit
-from hardware_power_fit import power_fit, task_facts
+from hardware_power_fit import power_fit
 from hardware_residuals import REPORT, read
 from hardware_serving_fit import batch_fit, serving_fit, split_fit
+from hardware_task_fit import host_times
 
 from planner.hardware import energy, frameworks, serving, tables, training, training_layouts
 from planner.hardware.accelerators import accelerator
@@ -156,9 +157,8 @@ def main() -> None:
     publish(state)
     state = merge(merge(merge(state, split_fit(data)), batch_fit(data)), percentile_fit(data))
     publish(state)
-    state |= task_facts(read(data / "energy_mlenergy.csv"))
-    publish(state)
     state = merge(state, power_fit(data))
+    state["task_host_seconds"] = host_times(read(data / "energy_mlenergy.csv"), state["task_prompt_tokens"])
     state = merge(state, training_fit(data))
     publish(state)
 

@@ -1,4 +1,4 @@
-"""Constants of planner/hardware/energy.py from measured board power, and what the benchmark of energy leaves unsaid."""
+"""Constants of planner/hardware/energy.py from measured board power."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from hardware_residuals import (
     Columns,
     architecture,
     interval,
-    median_error,
     read,
     say,
     settings,
     weights,
     where,
 )
-from hardware_serving_fit import unseen_errors
+from hardware_serving_fit import UNSEEN, group_key
+from hardware_task_fit import prompt_lengths
 from scipy.optimize import least_squares
 
 from planner.hardware import accelerator, serving_estimate, tables
 from planner.hardware.columns import numbers
 from planner.hardware.energy import EnergyConstants, board_watts
-from planner.hardware.serving import prefill_seconds
 from planner.hardware.serving_points import ServingPoints, serving_points
 
 OTHER_SOURCES_WEIGHT = 0.6  # of a measurement from a benchmark that is not the one of energy
 
-PROMPTS = (128.0, 256.0, 512.0, 768.0, 1024.0, 1536.0, 2048.0, 4096.0, 8192.0)
-HOST_SECONDS = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)
 # name: (prior, width of the prior in log units, lower bound, upper bound). Floor and joules per byte: the line on which
 # one model over 2, 4 and 8 boards lies in the Splitwise measurements, 0.30 TDP + 141 pJ/byte.
 POWER = {
@@ -42,33 +39,7 @@ POWER = {
     "moe_product_excess": (1.0, 0.7, 0.05, 6.0),
     "cap_exponent": (4.0, 0.15, 1.5, 12.0),
 }
-
-
-def task_facts(table: Columns) -> dict[str, dict[str, float]]:
-    """Prompt length and host time per request of each task, which the energy benchmark does not state.
-
-    Prompts are what steps of the median length leave of the time: the length whose prefills take as long. Host time
-    is then the one that fits throughput best. Neither looks at energy.
-    """
-    lengths, hosts = {"other": 512.0}, {}
-    for task in sorted(set(table["task"])):
-        some = where(table, [t == task for t in table["task"]])
-        speed, step, batch = (numbers(some, n) for n in ("output_tok_s", "itl_ms_p50", "avg_batch_size"))
-        rest = (1.0 - speed * step * 1e-3 / batch) * numbers(some, "avg_output_len") / speed  # seconds per request
-        errors = {}
-        for tokens in PROMPTS:
-            points = serving_points({**some, "isl": [str(tokens)] * len(some["task"])})
-            takes = prefill_seconds(points.shape, points.cell, points.input_tokens)
-            errors[tokens] = abs(float(np.median(rest[points.rows] / takes)) - 1.0)
-        lengths[task] = min(errors, key=errors.__getitem__)
-        points = serving_points({**some, "isl": [str(lengths[task])] * len(some["task"])})
-        errors = {}
-        for host in HOST_SECONDS:
-            slowed = dataclasses.replace(points, host_seconds=np.full(len(points.rows), host))
-            times = serving_estimate.serving_times(slowed)
-            errors[host] = median_error(np.log(times.output_tokens_per_second / speed[points.rows]))
-        hosts[task] = min(errors, key=errors.__getitem__)
-    return {"task_prompt_tokens": lengths, "task_host_seconds": hosts}
+LENGTH = (1.0, 0.2, 0.5, 2.0)  # the same of each task's prompts over what the times between tokens say of them
 
 
 def power_measurements(data: Path) -> list[Columns]:
@@ -125,13 +96,23 @@ class Drawn:
     model: list[str]
     source: list[str]
 
-    def share(self, constants: EnergyConstants, tokens_per_second: Array | None = None) -> Array:
-        """Predicted share of TDP at the measured, or the given, output tokens per second of all boards."""
+    def share(self, constants: EnergyConstants) -> Array:
+        """Predicted share of TDP at those output tokens per second of all boards."""
         p = self.points
-        speed = self.tokens_per_second if tokens_per_second is None else tokens_per_second
-        replica = speed * p.cell.accelerators / p.accelerators
+        replica = self.tokens_per_second * p.cell.accelerators / p.accelerators
         lengths = (self.times.running, p.input_tokens, p.output_tokens)
         return np.asarray(board_watts(p.shape, p.cell, *lengths, replica, constants) / p.cell.tdp_watts)
+
+    def at_lengths(self, factors: Array) -> Drawn:
+        """With the prompts of every configuration so many times as long."""
+        points = dataclasses.replace(self.points, input_tokens=self.points.input_tokens * factors)
+        return dataclasses.replace(self, points=points)
+
+    def served(self, here: Any, constants: Any) -> Drawn:
+        """Some configurations at the throughput that serving constants predict."""
+        points = serving_estimate.take(self.points, here)
+        times = serving_estimate.serving_times(points, constants)
+        return dataclasses.replace(self, points=points, times=times, tokens_per_second=times.output_tokens_per_second)
 
 
 def drawn(table: Columns) -> Drawn:
@@ -152,22 +133,33 @@ def power_fit(data: Path) -> dict[str, Any]:
     """Constants of board power from what boards read and multiplied; energy per token of the benchmark of energy.
 
     Boards of an older generation, from two other benchmarks, are in every fit: they say what does not depend on it.
+    The prompts that the benchmark of energy does not state are part of every fit, within a factor of two of what the
+    times between its tokens say, so that a group that is left out has no say in them either.
     """
-    parts = [drawn(table) for table in power_measurements(data)]
-    energy = parts[0]
+    sheets = power_measurements(data)
+    prompts = prompt_lengths(read(data / "energy_mlenergy.csv"))
+    sheets[0] |= {"isl": [str(prompts[task]) for task in sheets[0]["task"]]}
+    energy, *others = (drawn(table) for table in sheets)
+    parts = (energy, *others)
     ends = np.cumsum([0] + [len(p.watts) for p in parts])
     target = np.log(np.concatenate([p.watts / p.points.cell.tdp_watts for p in parts]))
     gpu, model = ([name for p in parts for name in getattr(p, n)] for n in ("accelerator", "model"))
     w_all = weights([a + b for a, b in zip(model, gpu)], 0.5)
     w_all[ends[1] :] *= OTHER_SOURCES_WEIGHT
-    prior, width, low, high = settings(POWER)
+    tasks = sorted(set(sheets[0]["task"]))
+    task = np.array([tasks.index(sheets[0]["task"][i]) for i in energy.points.rows])
+    prior, width, low, high = settings(POWER | dict.fromkeys(tasks, LENGTH))
     measured = np.arange(ends[1])
 
     def constants(theta: Array) -> EnergyConstants:
         return EnergyConstants(**{k: float(np.exp(t)) for k, t in zip(POWER, theta)})
 
+    def asked(theta: Array) -> Drawn:
+        return energy.at_lengths(np.exp(theta[len(POWER) :])[task])
+
     def residual(theta: Array) -> Array:
-        return np.asarray(np.log(np.concatenate([p.share(constants(theta)) for p in parts])) - target)
+        shares = [p.share(constants(theta)) for p in (asked(theta), *others)]
+        return np.asarray(np.log(np.concatenate(shares)) - target)
 
     def fit(i: Any) -> Array:
         w = w_all[i] / w_all[i].mean()
@@ -178,29 +170,27 @@ def power_fit(data: Path) -> dict[str, Any]:
     for part, start, end in zip(parts, ends, ends[1:]):
         say("power_watts", f"in sample, {part.source[0]}", residual(theta)[start:end])
     joules = energy.watts * energy.points.accelerators / energy.tokens_per_second
-    speed_error = np.log(energy.times.output_tokens_per_second / energy.tokens_per_second)
-    say("output_tokens_per_second, energy table", "constants of the other table", speed_error)
+    speed = asked(theta).served(measured, None).tokens_per_second
+    say("output_tokens_per_second, energy table", "other table's constants", np.log(speed / energy.tokens_per_second))
     left: dict[str, list[Array]] = {"power_watts": [], "joules_per_token": []}
     for how, every in (("without its accelerator", gpu), ("without its model", model)):
         groups = every[: ends[1]]
-        fits = {g: fit(np.flatnonzero(np.array(every) != g)) for g in sorted(set(groups))}
-        unseen = np.zeros(ends[1])
-        for group, own in fits.items():
-            mine = measured[np.array(groups) == group]
-            unseen[mine] = residual(own)[mine]
-        left["power_watts"].append(unseen)
-        say("power_watts", how, unseen, groups)
-
-        def joule_error(here: Any, times: Any, fits: Any = fits, groups: Any = groups) -> Array:
-            some = dataclasses.replace(energy, points=serving_estimate.take(energy.points, here), times=times)
-            speed = times.output_tokens_per_second
-            watts = some.share(constants(fits[groups[here[0]]]), speed) * some.points.cell.tdp_watts
-            return np.asarray(np.log(watts * some.points.accelerators / speed / joules[here]))
-
-        board = unseen_errors(energy.points, how, groups, joule_error)
-        left["joules_per_token"].append(board)
-        say("joules_per_token", how, board, groups)
+        known, free = np.zeros(ends[1]), np.zeros(ends[1])
+        for group in sorted(set(groups)):
+            own, here = fit(np.flatnonzero(np.array(every) != group)), measured[np.array(groups) == group]
+            known[here] = residual(own)[here]
+            some = asked(own).served(here, UNSEEN.get((how, group_key(how, group))))
+            watts = some.share(constants(own)) * some.points.cell.tdp_watts * some.points.accelerators
+            free[here] = np.log(watts / some.tokens_per_second / joules[here])
+        for quantity, error in (("power_watts", known), ("joules_per_token", free)):
+            left[quantity].append(error)
+            say(quantity, how, error, groups)
     found = dataclasses.asdict(constants(theta))
     by_hand = {k: tables.calibration("energy")[k] for k in ("training_tdp_share", "node_overhead", "pue")}
     groups = [names[: ends[1]] for names in (gpu, model)]
-    return {"energy": found | by_hand, "intervals": {q: interval(*zip(v, groups)) for q, v in left.items()}}
+    fitted = np.exp(theta[len(POWER) :])
+    return {
+        "energy": found | by_hand,
+        "task_prompt_tokens": {t: float(prompts[t] * f) for t, f in zip(tasks, fitted)} | {"other": 512.0},
+        "intervals": {q: interval(*zip(v, groups)) for q, v in left.items()},
+    }
