@@ -249,6 +249,14 @@ def test_estimates_add_predictions_with_intervals(
     assert line["supported"] in ("true", "false")
 
 
+def test_rows_that_cannot_run_are_said_with_the_reason_and_the_nearest_name(run: Run, tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("model,system,tp,precision,isl,osl,concurrency\nLlama-3.1-70B,H1000,8,fp8,1024,1024,16\n")
+    told = run("estimate", "serving", points)
+    assert told.code == 0
+    assert "row 1: accelerator = H1000: no such accelerator; nearest: H100-SXM" in " ".join(told.out.split())
+
+
 # ── infeasible, unavailable ──────────────────────────────────────────────────────────────────────────────────
 
 

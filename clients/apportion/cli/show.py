@@ -18,6 +18,7 @@ from apportion.tables import Cell, Table
 _COLOURS = {"OPTIMAL": "bold green", "FEASIBLE": "bold yellow"}
 _GRADES = {"A": "green", "B": "cyan", "C": "yellow", "UNVERIFIED": "red", "FITTED": "magenta"}
 _MAX_ROWS, _MAX_COLUMNS = 40, 10
+_REASON = "unsupported_reason"
 _COUNTS = {"parameter_count": "N", "token_count": "D", "expert_count": "experts"}
 _FRONT_DECISIONS = (
     "parameter_count",
@@ -168,21 +169,24 @@ def _regret(loss: float, flops: float | None) -> str:
 
 
 def table(found: Table) -> RenderableType:
-    """At most a screenful, an interval beside its value; JSON and CSV have the whole."""
-    names = [name for name in found.columns if not _is_bound(name, found)]
+    """At most a screenful, an interval beside its value, below it why rows were not answered; JSON and CSV have all."""
+    names = [name for name in found.columns if not _is_bound(name, found) and name != _REASON]
     # What was asked for matters more than what was known before.
     asked = [name for name in names if name.startswith(("predicted_", "supported", "extrapolation"))]
     told = [name for name in names if name not in asked][: max(_MAX_COLUMNS - 2 * len(asked), 3)]
     kept = [name for name in names if name in told or name in asked]
-    grid = grid_of(*kept, numeric=False)
+    grid, refused = grid_of(*kept, numeric=False), []
     for number, row in enumerate(found.rows()):
         if number == _MAX_ROWS:
             break
         grid.add_row(*(_cell(name, row) for name in kept))
+        if reason := row.get(_REASON):
+            refused.append(Text(f"row {number + 1}: {reason}"))
     left_rows, left_columns = found.row_count - _MAX_ROWS, len(names) - len(kept)
     left = [f"{left_rows} more rows"] if left_rows > 0 else []
     left += [f"{left_columns} more columns"] if left_columns else []
-    return stacked(grid, Text(f"{' and '.join(left)}: --output csv or json", "dim")) if left else grid
+    more = [Text(f"{' and '.join(left)}: --output csv or json", "dim")] if left else []
+    return stacked(grid, *refused, *more) if refused or more else grid
 
 
 def _is_bound(name: str, found: Table) -> bool:
