@@ -36,7 +36,7 @@ from planner.laws.intrinsic_performance import IntrinsicPerformance
 from planner.laws.joint_moe import JointMoE
 from planner.laws.kaplan import Kaplan
 from planner.laws.kaplan_steps import KaplanSteps
-from planner.laws.magnitude_pruning import MagnitudePruning
+from planner.laws.magnitude_pruning import MagnitudePruning, PrunedNetwork
 from planner.laws.mixture_power import mixture_power
 from planner.laws.mixtures import FEWEST_DOMAINS, MOST_DOMAINS, mixture
 from planner.laws.multimodal import Bimodal
@@ -84,6 +84,7 @@ FORMS: tuple[type[Form], ...] = (
     ExpertSparsityAtFixedData,
     Sparse,
     SparseAtFixedData,
+    PrunedNetwork,
     MagnitudePruning,
     TrainedAfterPruning,
     precision.WeightPrecision,

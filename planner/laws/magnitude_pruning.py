@@ -16,6 +16,34 @@ from planner.laws.form import Array, Coef, Coefficient, Form, OptimisationClass
 
 
 @dataclass(frozen=True)
+class PrunedNetwork(Form):
+    """Error of one network at each density; `p` is the density where the high plateau begins."""
+
+    e_np: Coef
+    e_up: Coef
+    g: Coef
+    p: Coef
+
+    form_name: ClassVar[str] = "pruned-network"
+    variables: ClassVar[tuple[str, ...]] = ("density",)
+    citation: ClassVar[str] = "Rosenfeld et al. 2021, On the Predictability of Pruning Across Scales, arXiv 2006.10621"
+    optimisation_class: ClassVar[OptimisationClass] = OptimisationClass.INVERTED
+    coefficients: ClassVar[tuple[Coefficient, ...]] = (
+        Coefficient("e_np", 1e-4, 1.0, (0.02, 0.5), "error", logarithmic=True),
+        Coefficient("e_up", 0.01, 1.0, (0.3, 1.0), "error", logarithmic=True),
+        Coefficient("g", 0.01, 20.0, (0.3, 3.0), logarithmic=True),
+        Coefficient("p", 1e-6, 10.0, (1e-4, 0.1), "density", logarithmic=True),
+    )
+
+    def loss(self, **variables: Any) -> Any:
+        """e_np ((d^2 + p^2 r^2) / (d^2 + p^2))^(g/2), r = (e_up/e_np)^(1/g); d = density."""
+        (density,) = self.read(variables)
+        level = self.p * self.p * (self.e_up / self.e_np) ** (2.0 / self.g)
+        square = density * density
+        return self.e_np * ((square + level) / (square + self.p * self.p)) ** (0.5 * self.g)
+
+
+@dataclass(frozen=True)
 class MagnitudePruning(Form):
     """Error of networks pruned iteratively by magnitude; `p` is in units of the invariant."""
 

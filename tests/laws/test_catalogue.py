@@ -87,6 +87,7 @@ PLAUSIBLE: Mapping[str, Mapping[str, float]] = {
         "gamma": 0.12,
     },
     "sparse-at-fixed-data": {"a_S": 17.0, "b_S": 0.72, "c_S": 45.0, "b_N": 0.25, "c": 1.3},
+    "pruned-network": {"e_np": 0.24, "e_up": 0.9, "g": 1.3, "p": 0.05},
     "magnitude-pruning": {"e_up": 0.9, "g": 1.3, "p": 2.0, "phi": 0.8, "psi": 1.3},
     "trained-after-pruning": {
         "N_C": 60.0,

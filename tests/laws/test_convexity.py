@@ -34,7 +34,7 @@ BY_ENUMERATION = {
 }  # fmt: skip
 ONE_VARIABLE = {
     "shifted-power", "rectified", "m3", "m4", "downstream-error", "power-of-loss", "line-in-loss", "compute-sigmoid",
-    "coverage", "board-game-elo", "search-for-training", "magnitude-pruning", "transferred-data",
+    "coverage", "board-game-elo", "search-for-training", "magnitude-pruning", "pruned-network", "transferred-data",
     "logarithm-of-compute", "logarithm-of-parameters", "capability-density", "sparse-at-fixed-data",
     "expert-sparsity-at-fixed-data",
 }  # fmt: skip

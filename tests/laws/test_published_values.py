@@ -146,6 +146,13 @@ def test_the_density_that_reaches_an_error_is_the_inverse_of_the_law() -> None:
     assert np.isnan(pruning.invariant_for_error(0.06, 0.95))
 
 
+def test_one_network_errs_as_the_joint_law_says_at_its_own_density() -> None:
+    one: Any = form_class("pruned-network")(e_np=0.06, e_up=0.9, g=1.3, p=0.02)
+    joint: Any = form_class("magnitude-pruning")(e_up=0.9, g=1.3, p=0.02, phi=0.7, psi=1.4)
+    densities = np.array([1.0, 0.1, 0.02, 0.01])
+    assert one.loss(density=densities) == pytest.approx(joint.error_at(0.06, densities), rel=1e-14)
+
+
 @pytest.mark.parametrize(("name", "ratio"), [("c4", 3.4), ("redpajama", 7.4), ("refinedweb", 5.9)])
 def test_five_runs_predict_losses_but_not_the_best_ratio_of_tokens(name: str, ratio: float) -> None:
     tied = form(f"gadre-2024-{name}")
