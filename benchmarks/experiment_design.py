@@ -35,6 +35,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 STAGES = (0.25, 0.5, 0.75, 1.0)
 ALL_SEEDS = 3  # of the fit of all runs
+ROUNDING = 0.005  # published scores have two digits
 
 
 def shared() -> Path:
@@ -198,7 +199,7 @@ def extrapolation(task: Task, seeds: int) -> None:
     mean, limit = np.mean(whole, axis=0), np.mean(everything, axis=0)
     line(f"{task.name} ({share})", mean, limit)
     error = np.hypot(standard_error(mean), standard_error(limit[:, None]))
-    enough = np.flatnonzero(mean.mean(axis=0) >= limit.mean() - error)
+    enough = np.flatnonzero(mean.mean(axis=0) >= limit.mean() - np.maximum(error, ROUNDING))
     reached = f"at {100 * task.budgets[enough[0]]:g} % of the cost" if len(enough) else "not within these budgets"
     print(f"{'   published':<34}" + " / ".join(f"{x:6.3f}" for x in task.published), end="")
     print(f"{'':29}all runs {task.published_all:6.3f}; ours: fit of all runs {reached}", flush=True)
@@ -315,7 +316,7 @@ def decisions(name: str, seeds: int) -> Array:
                     wasted[k, s, c, seed] = decision.regret(truth, size)[1]
     for s, share in enumerate(SHARES):
         row(name, f"{100 * share:g} % of the cost", wasted[:, s].mean(axis=1))
-    whole = wasted.mean(axis=(1, 2))
+    whole = np.asarray(wasted.mean(axis=(1, 2)))
     row(name, "all", whole)
     return whole
 

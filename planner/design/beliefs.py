@@ -29,7 +29,7 @@ NOISE_RUNS = 4.0  # how many runs that guess is worth
 NOISES = np.geomspace(0.1, 6.4, 6)  # the grid, in units of that guess
 MISFITS = np.geomspace(0.05, 8.0, 6)  # the same of the misfit per unit of distance: all sizes equally likely at first
 STARTS = 48
-SEARCHED = 160  # runs that the search for the global optimum looks at
+SEARCHED = 160  # runs that the search for the optimum and the evidence look at, where there are more
 ANCHORS = 12
 
 
@@ -97,11 +97,10 @@ def believe(
     """
     some = spread_rows(len(next(iter(anchors.values()))), 60)
     prior = prior or felt_prior(form, {k: np.asarray(anchors[k], float)[some] for k in form.variables}, seed)
-    whole = _Metrics(form, variables, losses, anchors, prior, distance)
+    several = _Metrics(form, variables, losses, anchors, prior, distance)
     generator = np.random.default_rng(seed)
-    found = whole.searched(generator)
-    weighed = whole.weighed(found)
-    return whole.drawn(found, weighed, draws, generator)
+    found = several.searched(generator)
+    return several.drawn(found, several.weighed(found), draws, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,40 +138,43 @@ class _Metrics:
         centre = np.median(values, axis=1) if self.runs else level
         self.goals = np.concatenate([values, np.repeat(centre[:, None], len(some), axis=1)], axis=1)
         self.anchors = len(some)
+        kept = spread_rows(self.runs, SEARCHED) if self.runs else np.zeros(0, np.intp)
+        self.columns = np.concatenate([kept, np.arange(self.runs, self.runs + self.anchors)])
+        self.part = Search(noiseless(form, {k: v[self.columns] for k, v in self.points.items()}))
+        self.whole = Search(noiseless(form, self.points))
 
-    def members(self, metric: NDArray[np.intp], noise: Array, misfit: Array) -> Members:
-        """A member for each entry: which metric, with what scatter and misfit."""
+    def members(self, metric: NDArray[np.intp], noise: Array, misfit: Array, part: bool = False) -> Members:
+        """A member for each entry: which metric, with what scatter and misfit, on all points or a part of them."""
         count = len(metric)
         errors = np.full((count, self.runs + self.anchors), self.spread * np.sqrt(self.anchors))  # anchors: one run's
         errors[:, : self.runs] = np.hypot(noise[:, None], misfit[:, None] * self.away)
         mean, sd = (np.broadcast_to(x, (count, len(x))) for x in (self.prior.mean, self.prior.sd))
-        return Members(self.goals[metric], 1.0 / errors, mean, sd, self.runs, self.prior.tailed)
+        goals, weights, runs = self.goals[metric], 1.0 / errors, self.runs
+        if part:
+            goals, weights, runs = goals[:, self.columns], weights[:, self.columns], len(self.columns) - self.anchors
+        return Members(goals, weights, mean, sd, runs, self.prior.tailed)
 
     def searched(self, generator: np.random.Generator) -> Array:
-        """Minima from many starts (metrics, starts, free), on a part of the runs where there are many."""
+        """Minima from many starts (metrics, starts, free)."""
         free = len(self.prior.mean)
         shape = (self.metrics * STARTS, free)
         starts = generator.standard_t(PRIOR_TAIL, shape) if self.prior.tailed else generator.standard_normal(shape)
         metric = np.repeat(np.arange(self.metrics), STARTS)
-        whole = self.members(metric, np.full(len(metric), 2.0 * self.usual), np.full(len(metric), self.usual))
-        kept = spread_rows(self.runs, SEARCHED) if self.runs else np.zeros(0, np.intp)
-        columns = np.concatenate([kept, np.arange(self.runs, self.runs + self.anchors)])
-        part = Members(whole.goals[:, columns], whole.weights[:, columns], whole.mean, whole.sd, len(kept), tailed=True)
-        search = Search(noiseless(self.form, {k: v[columns] for k, v in self.points.items()}))
-        found, _, _ = search.minimised(self.prior.mean + self.prior.sd * starts, part)
+        usual = np.full(len(metric), self.usual)
+        members = self.members(metric, 2.0 * usual, usual, part=True)
+        found, _, _ = self.part.minimised(self.prior.mean + self.prior.sd * starts, members)
         return found.reshape(self.metrics, STARTS, free)
 
     def weighed(self, found: Array) -> _Weighed:
         """How probable each scatter and misfit is, from the minimum that is best at the usual ones."""
         noise, misfit = (self.usual * x.reshape(-1) for x in np.meshgrid(NOISES, MISFITS))
-        search, cells = Search(noiseless(self.form, self.points)), len(noise)
-        cost = self._costs(search, found, np.full(self.metrics, 2.0 * self.usual), np.full(self.metrics, self.usual))
-        first = found[np.arange(self.metrics), np.argmin(cost, axis=1)]
+        cells, usual = len(noise), np.full(self.metrics, self.usual)
+        first = found[np.arange(self.metrics), np.argmin(self._costs(found, 2.0 * usual, usual), axis=1)]
         metric = np.repeat(np.arange(self.metrics), cells)
-        members = self.members(metric, np.tile(noise, self.metrics), np.tile(misfit, self.metrics))
-        best, predicted, cost_there = search.minimised(first[metric], members)
-        matrix, _ = members.normal(best, predicted, search.slopes(best, predicted))
-        evidence = np.log(members.weights[:, : self.runs]).sum(axis=1) - cost_there
+        members = self.members(metric, np.tile(noise, self.metrics), np.tile(misfit, self.metrics), part=True)
+        best, predicted, cost = self.part.minimised(first[metric], members)
+        matrix, _ = members.normal(best, predicted, self.part.slopes(best, predicted))
+        evidence = np.log(members.weights[:, : members.runs]).sum(axis=1) - cost
         evidence -= 0.5 * np.linalg.slogdet(matrix)[1]
         ratio = (self.usual / np.tile(noise, self.metrics)) ** 2
         evidence += 0.5 * NOISE_RUNS * (np.log(ratio) - ratio)  # scaled inverse chi-square
@@ -180,20 +182,21 @@ class _Metrics:
         odds = np.exp(table - table.max(axis=1, keepdims=True))
         return _Weighed(noise, misfit, best.reshape(self.metrics, cells, -1), odds / odds.sum(axis=1, keepdims=True))
 
-    def _costs(self, search: Search, theta: Array, noise: Array, misfit: Array) -> Array:
-        """(metrics, starts)."""
+    def _costs(self, theta: Array, noise: Array, misfit: Array) -> Array:
+        """On all points, of θ (metrics, starts, free): (metrics, starts)."""
         metric = np.repeat(np.arange(self.metrics), theta.shape[1])
         flat = theta.reshape(-1, theta.shape[2])
         members = self.members(metric, noise[metric], misfit[metric])
-        return members.cost(flat, search.predictions(flat)).reshape(theta.shape[:2])
+        return members.cost(flat, self.whole.predictions(flat)).reshape(theta.shape[:2])
 
     def drawn(self, found: Array, weighed: _Weighed, draws: int, generator: np.random.Generator) -> tuple[Beliefs, ...]:
         """The cloud of every metric, from the minima that are worth something."""
-        search, free = Search(noiseless(self.form, self.points)), found.shape[2]
+        every, free = np.arange(self.metrics), found.shape[2]
         top = np.argmax(weighed.probability, axis=1)
-        best = weighed.best[np.arange(self.metrics), top]
+        likely = weighed.noise[top], weighed.misfit[top]
+        best, _, _ = self.whole.minimised(weighed.best[every, top], self.members(every, *likely))
         minima = np.concatenate([best[:, None], found], axis=1)
-        cost = self._costs(search, minima, weighed.noise[top], weighed.misfit[top])
+        cost = self._costs(minima, *likely)
         origin, cell = np.zeros((self.metrics, draws, free)), np.zeros((self.metrics, draws), np.intp)
         for m in range(self.metrics):
             good = np.flatnonzero(cost[m] <= cost[m].min() + 0.5 * free + 3.0)
@@ -210,8 +213,8 @@ class _Metrics:
             still.goals + shake / still.weights, still.weights,
             self.prior.mean + sd * generator.standard_normal(sd.shape), sd, self.runs, tailed=False,
         )  # fmt: skip
-        cloud, predicted, _ = search.minimised(theta, moved)
-        anchored = search.slopes(cloud, predicted)[:, :, self.runs :] * moved.weights[:, None, self.runs :]
+        cloud, predicted, _ = self.whole.minimised(theta, moved)
+        anchored = self.whole.slopes(cloud, predicted)[:, :, self.runs :] * moved.weights[:, None, self.runs :]
         known = anchored @ anchored.transpose(0, 2, 1) + np.eye(free) / sd[:, None, :] ** 2
         each = [np.split(x, self.metrics) for x in (cloud, known, noise, misfit)]
         parts = zip(best, *each, strict=True)

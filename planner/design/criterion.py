@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+RIDGE = 1e-12  # of matrices with ones on the diagonal, before they are inverted
 MOST = 0.5  # regret in log loss that no decision is worse than, whatever the draw
 
 
@@ -132,8 +133,7 @@ def joined(parts: list[Criterion]) -> Criterion:
 def _inverse(matrices: Array) -> Array:
     """Inverses of positive definite matrices of very unequal scales."""
     scale = 1.0 / np.sqrt(np.einsum("dkk->dk", matrices))
-    balanced = matrices * scale[:, :, None] * scale[:, None, :]
-    values, vectors = np.linalg.eigh(balanced)
-    values = np.maximum(values, 1e-13 * values[:, -1:])
-    inverse = (vectors / values[:, None, :]) @ vectors.transpose(0, 2, 1)
+    balanced = matrices * scale[:, :, None] * scale[:, None, :] + RIDGE * np.eye(matrices.shape[1])
+    inverse = np.linalg.inv(balanced)
+    inverse = 0.5 * (inverse + inverse.transpose(0, 2, 1))
     return np.asarray(inverse * scale[:, :, None] * scale[:, None, :])

@@ -57,17 +57,22 @@ def law_prior(form: Form, draws: Array | None) -> Prior:
 
 
 def felt_prior(form: type[Form], points: Mapping[str, Array], seed: int) -> Prior:
-    """`search_prior`, each width at least such that all coefficients together move the loss at `points` as is usual."""
+    """`search_prior`, each width at least such that all coefficients together let the losses at `points` differ as is
+    usual, as long as no coefficient alone moves them all by more than that."""
     prior = search_prior(form)
     problem = noiseless(form, points)
     low, high = problem.bounds
     generator = np.random.default_rng(seed)
     draws = np.clip(prior.mean + prior.sd * generator.standard_normal((64, len(prior.mean))), low, high)
-    slopes = np.nan_to_num(np.abs(problem.jacobian(draws)), nan=0.0, posinf=STEEPEST)
-    felt = np.sqrt((np.minimum(np.sqrt((slopes**2).mean(axis=2)), STEEPEST) ** 2).mean(axis=0))
-    share = spread(form) / np.sqrt(len(prior.mean))
-    needed = np.minimum(share / np.maximum(felt, 1e-9), 0.5 * (high - low))
-    return Prior(prior.mean, np.maximum(prior.sd, needed), tailed=True)
+    slopes = np.nan_to_num(problem.jacobian(draws), nan=0.0, posinf=STEEPEST, neginf=-STEEPEST)
+    differing, moving = (
+        np.sqrt((np.minimum(felt, STEEPEST) ** 2).mean(axis=0))
+        for felt in (slopes.std(axis=2), np.sqrt((slopes**2).mean(axis=2)))
+    )
+    usual = spread(form)
+    needed = usual / np.sqrt(len(prior.mean)) / np.maximum(differing, 1e-9)
+    limit = np.minimum(usual / np.maximum(moving, 1e-9), 0.5 * (high - low))
+    return Prior(prior.mean, np.maximum(prior.sd, np.minimum(needed, limit)), tailed=True)
 
 
 def spread(form: type[Form]) -> float:

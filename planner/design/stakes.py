@@ -78,5 +78,5 @@ def _between(beliefs: Beliefs, candidates: Candidates, decision: Decision) -> Cr
     noise = np.sqrt(np.median(beliefs.noise(candidates.variables) ** 2, axis=0))
     runs, aims = deviations[0] / noise[:, None], deviations[1]
     both = np.concatenate([x / max(float(np.linalg.norm(x)), 1e-300) for x in (runs, aims)])
-    leading = np.linalg.svd(both, full_matrices=False)[2][: len(beliefs.best)].T
+    leading = np.linalg.eigh(both.T @ both)[1][:, -len(beliefs.best) :]
     return Criterion((runs @ leading)[None], compressed((aims @ leading)[None]), np.eye(leading.shape[1])[None])
