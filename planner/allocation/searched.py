@@ -15,13 +15,23 @@ from planner.allocation.decide import Decided, Refused
 from planner.allocation.lawvariables import LawVariable, settle
 from planner.allocation.lossmodel import COUNTS
 from planner.errors import NotIdentified
-from planner.laws import Form
+from planner.laws import Form, OptimisationClass
+from planner.laws.variables import allowed
 
 Answer = Decided | Refused
 Trial = Callable[[Mapping[str, LawVariable]], Answer]
-PER_DECADE = 2  # trials of the first pass
+PER_DECADE, STEPS = 2, 16  # trials of the first pass, of a variable that is positive or not
 REFINEMENTS = 16  # golden sections round its best
 GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+
+
+def needs_search(form: Form, choices: Mapping[str, LawVariable]) -> bool:
+    """Whether the law is not log-log convex, or leaves a variable open that has no logarithm."""
+    if form.optimisation_class is OptimisationClass.SEARCH:
+        return True
+    if all(allowed(name).lower > 0.0 for name in form.variables):
+        return False
+    return any(lower <= 0.0 for lower, _ in settle(form, choices, COUNTS).free.values())
 
 
 def best_of_search(form: Form, choices: Mapping[str, LawVariable], objective: str, trial: Trial) -> Answer:
@@ -49,14 +59,17 @@ def _along(
     badness: Callable[[Answer], float],
     trial: Trial,
 ) -> Answer:
-    """The best answer along one variable: a grid in its logarithm, then golden sections round the best."""
+    """The best answer along one variable: a grid in its logarithm (in itself, if it may be negative), then golden
+    sections round the best."""
+    positive = bounds[0] > 0.0
 
-    def at(log_value: float) -> Answer:
-        value = float(np.clip(np.exp(log_value), *bounds))
+    def at(place: float) -> Answer:
+        value = float(np.clip(np.exp(place) if positive else place, *bounds))
         return trial({**fixed, name: LawVariable((value,))})
 
-    low, high = np.log(bounds)
-    grid = np.linspace(low, high, max(int(PER_DECADE * (high - low) / np.log(10.0)), 2) + 1)
+    low, high = np.log(bounds) if positive else bounds
+    count = max(int(PER_DECADE * (high - low) / np.log(10.0)), 2) if positive else STEPS
+    grid = np.linspace(low, high, count + 1)
     answers = [at(x) for x in grid]
     k = int(np.argmin([badness(a) for a in answers]))
     if not np.isfinite(badness(answers[k])):

@@ -15,7 +15,7 @@ from planner.allocation.model import Model, training_model
 from planner.allocation.plan import Kind, Plan
 from planner.allocation.problem import TrainingProblem, law_choices
 from planner.allocation.report import default_deadline, plan_of
-from planner.allocation.searched import best_of_search
+from planner.allocation.searched import best_of_search, needs_search
 from planner.allocation.shares import plan_shares
 from planner.errors import InvalidInput, Violation
 from planner.laws import Caution, OptimisationClass
@@ -66,10 +66,11 @@ def plan_training(problem: TrainingProblem) -> Plan:
 
         return decide(make, objective, limits, problem.alternative_count)
 
-    if problem.law.form.optimisation_class is OptimisationClass.SEARCH:
-        answer = best_of_search(problem.law.form, law_choices(problem), objective, answer_for)
+    choices = law_choices(problem)
+    if needs_search(problem.law.form, choices):
+        answer = best_of_search(problem.law.form, choices, objective, answer_for)
     else:
-        answer = answer_for(law_choices(problem))
+        answer = answer_for(choices)
     return plan_of(Kind.TRAINING, answer, objective, limits, started, warnings)
 
 

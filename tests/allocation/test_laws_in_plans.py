@@ -66,8 +66,10 @@ def decisions_at_random(kind, choices, flops_of, count=3000):
             drawn[name] = 10.0 ** generator.uniform(6, 12, count)
         elif choice.values:
             drawn[name] = generator.choice(choice.values, count)
-        else:
+        elif choice.lower > 0:
             drawn[name] = np.exp(generator.uniform(np.log(choice.lower), np.log(choice.upper), count))
+        else:
+            drawn[name] = generator.uniform(choice.lower, choice.upper, count)
     if "token_count" in drawn and "token_count" not in choices:
         drawn["token_count"] = drawn["token_count"] * BUDGET / flops_of(drawn)
     return drawn
@@ -76,6 +78,7 @@ def decisions_at_random(kind, choices, flops_of, count=3000):
 @pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.form_name)
 def test_no_decision_is_better_than_the_plan(kind):
     law = law_of(kind)
+    choices = {}
     if kind.optimisation_class is OptimisationClass.CONVEX:
         plan = plan_training(TrainingProblem(law, {}))
         mixtures = np.random.default_rng(0).dirichlet(np.ones(len(kind.variables)), 3000)
@@ -95,7 +98,8 @@ def test_no_decision_is_better_than_the_plan(kind):
         assert value >= others.max() - slack
     else:
         assert value <= others.min() + slack
-    searched = kind.optimisation_class is OptimisationClass.SEARCH
+    signed = any(choice.lower is not None and choice.lower <= 0 for choice in choices.values())
+    searched = signed or kind.optimisation_class is OptimisationClass.SEARCH
     assert plan.outcome is (Outcome.FEASIBLE if searched else Outcome.OPTIMAL)
     assert explain(plan)
 
