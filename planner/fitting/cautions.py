@@ -107,8 +107,8 @@ def _unit_cautions(problem: Problem, found: Diagnostics, units: Clusters) -> lis
     notes = []
     if units.curves and units.count < found.rows:
         sentence = (
-            f"{found.rows} rows are points of {units.count} runs ({units.what}): whole runs were resampled, left out "
-            "and held out, since points of one run err together"
+            f"the {found.rows} rows are points of {units.count} {units.what}: these were resampled, left out and held "
+            "out whole, since points of one run, or of one size, err together"
         )
         notes.append(Caution("CURVES", sentence))
     if not units.curves:

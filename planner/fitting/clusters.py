@@ -13,6 +13,7 @@ Fewer groups than five that are no curves (corpora) are kept, and units drawn wi
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,16 +66,25 @@ def _within(seen: Observations, residuals: Array) -> Clusters:
     if seen.run_labels is not None and int(seen.run_labels.max()) + 1 < len(residuals):
         curves = are_curves(seen, seen.run_labels)
         return Clusters(seen.run_labels, f"{'training curves' if curves else 'runs'} by {seen.run_column}", curves)
-    series = alike(seen, {*ADVANCING})
-    if series is not None and agree(series, seen, residuals):
-        return Clusters(series, "rows alike but for tokens, whose residuals agree", curves=True)
+    for what, series in _series(seen):
+        if series is not None and agree(series, seen, residuals):
+            return Clusters(series, f"series of rows {what}, whose residuals agree", curves=True)
     points = alike(seen, set())
     assert points is not None
     whole = int(points.max()) + 1 == len(residuals)
     return Clusters(points, "runs" if whole else "points with all variables in common")
 
 
-def alike(seen: Observations, but: set[str]) -> Labels | None:
+def _series(seen: Observations) -> tuple[tuple[str, Labels | None], ...]:
+    """Rows that may be points of one run, or err with their size, in words and in numbers."""
+    names = {k for k in seen.variables if k in ADVANCING}
+    if not names:
+        return ()
+    by_size = alike(seen, seen.variables.keys() - {"parameter_count"})
+    return ("alike but for tokens", alike(seen, names)), ("of one size", by_size)
+
+
+def alike(seen: Observations, but: Set[str]) -> Labels | None:
     """Numbers of the rows that have all variables in common `but` these; None where no variable is left."""
     kept = [v for k, v in seen.variables.items() if k not in but]
     if not kept or (but and len(kept) == len(seen.variables)):
@@ -104,8 +114,9 @@ def agree(series: Labels, seen: Observations, residuals: Array) -> bool:
     """Whether residuals of neighbours along the tokens of a series agree in sign beyond chance."""
     name = next(k for k in ADVANCING if k in seen.variables)
     order = np.lexsort((seen.variables[name], series))
-    signs, which = np.sign(residuals[order]), series[order]
-    product = (signs[1:] * signs[:-1])[which[1:] == which[:-1]]
+    signs, which, along = np.sign(residuals[order]), series[order], seen.variables[name][order]
+    neighbours = (which[1:] == which[:-1]) & (along[1:] > along[:-1])  # one point seen twice is no evidence
+    product = (signs[1:] * signs[:-1])[neighbours]
     product = product[product != 0]
     if len(product) < FEWEST_NEIGHBOURS:
         return False
