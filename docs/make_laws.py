@@ -42,9 +42,10 @@ A law holds for its own way of counting parameters (`counting`, on the wire `par
 (`compute_model`). Counts are converted by `planner.laws.convert`: between `total` and `non_embedding` by
 total = N + w N^(1/3) at a constant aspect ratio (Pearce & Song 2024), or exactly from a vocabulary and a width;
 `active` and `nonzero` from the facts of the model (experts and their share, density). `apportion fit` takes the
-convention from the name of the column (`N_nonemb`, `N_total`, `N_active`, `N_nonzero`; else `total`). `apportion
-predict` converts a column that counts otherwise than the law, and refuses where the facts to convert with are missing;
-a column named `N` is in the law's own convention. A plan's `parameter_count` is in the convention of its law.
+convention from the name of the column (`N_nonemb`, `N_total`, `N_active`, `N_nonzero`; else `total`), or from the name
+it is mapped to (`--map params=N_nonemb`). `apportion predict` converts a column that counts otherwise than the law, and
+refuses where the facts to convert with are missing; a column named `N` is in the law's own convention. A plan's
+`parameter_count` is in the convention of its law.
 
 ```python
 from planner.laws import DENSE, CountingFacts, convert

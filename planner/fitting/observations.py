@@ -90,6 +90,12 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
 RUN_COLUMNS = frozenset({"run_id", "run", "run_name", "runid", "hyper_id", "wandb_id", "experiment_id", "trial_id"})
 
 
+def counting_of(column: str, mapping: Mapping[str, str] | None = None) -> str | None:
+    """How the parameters of a column are counted, by the name it is mapped to or its own; None where neither says."""
+    mapped = (mapping or {}).get(column, "")
+    return COUNTING_OF_COLUMN.get(mapped) or COUNTING_OF_COLUMN.get(column)
+
+
 @dataclass(frozen=True, eq=False)
 class Observations:
     """Arrays (rows,) ready to be fitted, and how they were obtained."""
@@ -199,7 +205,7 @@ def observe(
         losses,
         _flops(table, arrays, usable),
         table.how,
-        COUNTING_OF_COLUMN.get(columns.get("parameter_count", ""), "total"),
+        counting_of(columns.get("parameter_count", ""), mapping) or "total",
         table.rows[usable],
         int((~usable).sum()),
         int((~mask).sum()),

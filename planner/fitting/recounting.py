@@ -2,7 +2,8 @@
 
 A column such as `N_nonemb`, `N_total` or `N_active` says how it counts, and so does a law. Where the two differ the
 count is converted, with what other columns of the table know of the models (vocabulary and width, experts, density); a
-conversion that lacks a fact is refused rather than guessed. A column called `N` is taken to count as the law does.
+conversion that lacks a fact is refused rather than guessed. A column called `N` is taken to count as the law does,
+unless it is mapped to one of the names above.
 """
 
 from __future__ import annotations
@@ -12,18 +13,25 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.observations import COUNTING_OF_COLUMN
+from planner.fitting.observations import counting_of
 from planner.laws.counting import CountingFacts, convert
 
 Array = NDArray[np.float64]
 
 
-def counted_as(law_counting: str, column: str, counts: Array, known: Mapping[str, Array]) -> Array:
+def counted_as(
+    law_counting: str,
+    column: str,
+    counts: Array,
+    known: Mapping[str, Array],
+    mapping: Mapping[str, str] | None = None,
+) -> Array:
     """`counts` (rows,) of the column called `column`, in the convention of a law.
 
-    `known` holds other variables of the same rows by name. Raises InvalidInput naming the facts that are missing.
+    `known` holds other variables of the same rows by name, `mapping` names for columns. Raises InvalidInput naming the
+    facts that are missing.
     """
-    counted = COUNTING_OF_COLUMN.get(column, law_counting)
+    counted = counting_of(column, mapping) or law_counting
     return np.asarray(convert(counts, counted, law_counting, _facts(known)), float)
 
 

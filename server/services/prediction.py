@@ -31,7 +31,7 @@ def predict(
     """
     runs = to_runs(points)
     columns = columns_of_variables(runs, _as_fitted(law, runs) | dict(mapping))
-    values = _values(law, runs, columns)
+    values = _values(law, runs, columns, mapping)
     pieces: list[Prediction] = []
     step = max(1, _VALUES_AT_ONCE // (1 if law.draws is None else len(law.draws)))
     for start in range(0, runs.row_count, step):
@@ -76,7 +76,7 @@ def _as_fitted(law: Law, runs: Runs) -> dict[str, str]:
     return {column: variable for variable, column in fitted if column in runs.columns}
 
 
-def _values(law: Law, runs: Runs, columns: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def _values(law: Law, runs: Runs, columns: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     """The values of the law's variables, as far as the columns give them or others that they follow from."""
     read = [v for v in (*law.form.variables, "training_flops") if v in columns]
     rules = {
@@ -95,7 +95,7 @@ def _values(law: Law, runs: Runs, columns: Mapping[str, str]) -> dict[str, NDArr
     if "parameter_count" in values and "parameter_count" in columns:
         known = {v: runs.column(c).numbers for v, c in columns.items() if not runs.column(c).is_text}
         values["parameter_count"] = counted_as(
-            law.counting, columns["parameter_count"], values["parameter_count"], known
+            law.counting, columns["parameter_count"], values["parameter_count"], known, mapping
         )
     if law.groups:
         values[GROUP] = runs.column(law.group_column).cells.astype(str)

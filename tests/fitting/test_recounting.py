@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from planner.errors import InvalidInput
-from planner.fitting import counted_as
+from planner.fitting import Runs, counted_as, observe
+from planner.laws import Chinchilla
 from planner.laws.counting import total_from_non_embedding
 
 COUNTS = np.array([1e7, 1e9])
@@ -28,3 +29,13 @@ def test_experts_that_are_not_known_are_asked_for_and_one_expert_is_dense() -> N
     with pytest.raises(InvalidInput, match="expert_share"):
         counted_as("active", "N_total", COUNTS, {"expert_count": np.array([8.0, 8.0])})
     assert counted_as("active", "N_total", COUNTS, {"expert_count": np.ones(2)}) == pytest.approx(COUNTS)
+
+
+def test_a_mapping_says_how_a_column_counts() -> None:
+    mapping = {"params": "N_nonemb"}
+    assert counted_as("total", "params", COUNTS, {}, mapping) == pytest.approx(total_from_non_embedding(COUNTS))
+    runs = Runs.from_columns(
+        {"params": [1e7, 1e8, 1e9] * 3, "D": [1e9] * 3 + [1e10] * 3 + [1e11] * 3, "loss": np.linspace(4.0, 2.0, 9)}
+    )
+    assert observe(runs, Chinchilla, mapping=mapping).counting == "non_embedding"
+    assert observe(runs, Chinchilla).counting == "total"
