@@ -28,6 +28,7 @@ _TPOT_NOISE, _TTFT_NOISE = 0.06, 0.3  # log units: what repeats of one measureme
 _SHARED = len(fields(ServingConstants))  # then levels: of steps, of first tokens, of engines, of groups
 _PRIOR_ROWS = 10.0  # what the shipped interval counts for
 _LEAST_ROWS = 3
+_LONGEST_SECONDS, _MOST = 1e4, 1e8  # of a step or a first token; tokens or users
 _PARTS = 5
 _QUANTITIES = ("tpot_seconds", "ttft_seconds", "output_tokens_per_second")
 
@@ -118,14 +119,20 @@ def _usable(columns: Columns, catalogue: Catalogue) -> tuple[_Measured, dict[int
     require_columns(columns, "tpot_ms")
     points = serving_points(columns, catalogue)
     given = [numbers(columns, n)[points.rows] for n in ("tpot_ms", "ttft_ms", "output_tok_s")]
-    tpot, ttft, speed = (np.where(v > 0, v, np.nan) for v in (given[0] / 1e3, given[1] / 1e3, given[2]))
+    tpot, ttft = (np.where((v > 0) & (v < _LONGEST_SECONDS), v, np.nan) for v in (given[0] / 1e3, given[1] / 1e3))
+    speed = np.where((given[2] > 0) & np.isfinite(given[2]), given[2], np.nan)
     answer = ttft + points.output_tokens * tpot
     speed = np.where(np.isnan(speed), points.concurrency * points.output_tokens / answer, speed)
-    fits, known = serving_times(points).fits, np.isfinite(tpot)
+    with np.errstate(over="ignore", invalid="ignore"):
+        times = serving_times(points, catalogue.serving_constants)
+        both = times.ttft_seconds * times.tpot_seconds
+    known, most = np.isfinite(tpot), np.stack([points.input_tokens, points.output_tokens, points.concurrency])
+    sound = np.isfinite(both) & ~(np.max(most, axis=0, initial=0) > _MOST)
     refused = dict(points.reasons)
-    refused |= {int(i): "no tpot_ms above 0" for i in points.rows[~known]}
-    refused |= {int(i): "the model does not fit into the memory" for i in points.rows[known & ~fits]}
-    good = np.flatnonzero(known & fits)
+    refused |= {int(i): f"no tpot_ms between 0 and {1e3 * _LONGEST_SECONDS:g}" for i in points.rows[~known]}
+    refused |= {int(i): "lengths or users beyond anything physical" for i in points.rows[known & ~sound]}
+    refused |= {int(i): "the model does not fit into the memory" for i in points.rows[known & sound & ~times.fits]}
+    good = np.flatnonzero(known & sound & times.fits)
     reasons = "; ".join(sorted(set(refused.values()))[:5])
     usable = f"{len(good)} usable" + (f" ({reasons})" if reasons else "")
     if len(good) < _LEAST_ROWS:

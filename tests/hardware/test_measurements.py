@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.errors import InvalidInput
-from planner.hardware import accelerator, estimate_serving, recalibrate
+from planner.hardware import accelerator, estimate_serving, recalibrate, require_usable
 from planner.hardware.measurements import read_measurements
 
 VLLM: dict[str, Any] = {  # `vllm bench serve --save-result --metadata gpu=H100-SXM tensor_parallel_size=4`
@@ -220,3 +222,50 @@ def test_what_is_no_measurement_file_is_refused(text: str) -> None:
 def test_a_cell_of_another_kind_is_a_blank_one(odd: Any) -> None:
     assert one({**VLLM, "mean_tpot_ms": odd, "median_tpot_ms": odd})["tpot_ms"] is None
     assert one({**INFERENCEX, "mean_ttft": odd, "median_ttft": odd})["ttft_ms"] is None
+
+
+CELLS = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None)
+@given(
+    base=st.sampled_from([VLLM, INFERENCEX, POOLS, GUIDELLM_CLOSED]),
+    odd=st.dictionaries(st.sampled_from(sorted({*VLLM, *INFERENCEX, *POOLS, *GUIDELLM_CLOSED})), CELLS, max_size=6),
+)
+def test_whatever_a_file_holds_it_is_read_or_refused(base: dict[str, Any], odd: dict[str, Any]) -> None:
+    record = {**base, **odd}
+    document = {"benchmarks": [record]} if base is GUIDELLM_CLOSED else [record] * 3
+    try:
+        require_usable(read_measurements({"odd": json.dumps(document)}).columns)
+    except InvalidInput:
+        return
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet="system,model\ntpot_ms\"'{}[]:0129 .-e", max_size=80))
+def test_whatever_a_text_holds_it_is_read_or_refused(text: str) -> None:
+    try:
+        require_usable(read_measurements({"odd": text}).columns)
+    except InvalidInput:
+        return
+
+
+def test_numbers_beyond_anything_physical_are_refused_and_do_no_harm() -> None:
+    found = [{**VLLM, "max_concurrency": users, "mean_tpot_ms": 20.0 + users} for users in (1, 4, 16, 64)]
+    spoilt = [
+        {**VLLM, "total_input_tokens": 1e300},
+        {**VLLM, "mean_tpot_ms": 1e290},
+        {**VLLM, "max_concurrency": 1e200},
+    ]
+    spoilt[2]["num_prompts"] = 1e300
+    spoilt[2]["completed"] = 1e300
+    plain, mixed = (
+        recalibrate(read_measurements({"v": json.dumps(part)}, {"precision": "fp8"}).columns)
+        for part in (found, found + spoilt)
+    )
+    assert [*mixed.refused] == [4, 5, 6]
+    assert mixed.tpot_level == pytest.approx(plain.tpot_level)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import status_pb2
@@ -41,6 +44,22 @@ def test_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_store_of_the_first_release_gets_the_new_tables_and_keeps_its_rows(tmp_path: Path) -> None:
+    old = Store(f"sqlite:///{tmp_path / 'old.db'}", Metrics())
+    config = Config()
+    config.set_main_option("script_location", str(files("server.storage") / "migrations"))
+    with old.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        resources.add(connection, run_sets, "runSets/kept", row("kept"))
+        connection.commit()
+    assert migrate.migrate(old.engine) == "0001"
+    with old.engine.connect() as connection:
+        assert resources.exists(connection, run_sets, "kept")
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    old.close()
 
 
 def test_a_newer_store_is_refused_and_an_empty_one_needs_migrating(tmp_path: Path, store: Store) -> None:
