@@ -29,6 +29,7 @@ from planner.allocation.plan import (
 from planner.allocation.provenance import hardware_revision, law_provenance, price_provenance, versions
 from planner.allocation.search import CellSolution
 from planner.allocation.uncertainty import cost_estimates, loss_estimate, over_draws
+from planner.hardware.hypothetical import planned_intervals
 from planner.hardware.shapes import hypothetical_shape
 from planner.laws import Caution
 
@@ -63,13 +64,14 @@ def plan_of(
             search=_effort(answer.model, answer.solve_count + extra, started),
         )
     loss, ratio, cautions = loss_estimate(answer)
-    metrics = {**cost_estimates(answer.metrics), "loss": loss}
+    variant, training, serving = answer.model.product.parts(answer.cell)
+    planned = planned_intervals(is_moe=answer.model.product.experts[variant] > 1) if serving else None
+    metrics = {**cost_estimates(answer.metrics, planned), "loss": loss}
     metrics["extrapolation_ratio"] = Estimate(ratio, ratio, ratio)
     intervals = over_draws(answer, objective, limits) if over_law_draws else {}
     for name in ("loss_regret", "compute_regret"):
         if name in intervals:
             metrics[name] = intervals.pop(name)
-    _, training, serving = answer.model.product.parts(answer.cell)
     binding = binding_limits(answer, objective, limits, answer.certificate.objective_value)
     proven = not answer.searched and answer.certificate.feasible and answer.certificate.relative_gap <= OPTIMAL_GAP
     return Plan(
