@@ -3,7 +3,8 @@
 #   make demo    the tour: a service, a fitted law, plans, a front
 #   make test    everything checked: lint, types, layers, contract, the whole suite with branch coverage
 #   make bench   benchmarks side by side with peers, results in benchmarks/results/
-#   make calibrate  the planner's hardware constants fitted anew to measurements (../shared, or APPORTION_SHARED)
+#   make calibrate  the planner's hardware constants fitted anew to measurements (../shared, or APPORTION_SHARED), and
+#                   those of intervals beyond the runs to public tables of runs
 #   make serve   the service on loopback
 #   make lint    the checks without the suite
 #   make format  what `make lint` wants of the formatting
@@ -71,6 +72,7 @@ bench: $(VENV)/.ready-for-tests
 
 calibrate: $(VENV)/.ready-for-tests
 	$(BIN)/python benchmarks/calibrate_hardware.py --data "$${APPORTION_SHARED:-../shared}/data/hardware"
+	$(BIN)/python benchmarks/calibrate_extrapolation.py --write
 
 figures: $(VENV)/.ready-for-tests
 	$(BIN)/python docs/make_laws.py

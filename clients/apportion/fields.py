@@ -81,6 +81,10 @@ _WORKLOAD = (
     Field("max_tpot_seconds", "workload.max_tpot_seconds", "limit on the time per output token"),
     Field("max_ttft_seconds", "workload.max_ttft_seconds", "limit on the time to first token"),
     Field("latency_percentile", "workload.latency_percentile", "percentile the latency limits hold at"),
+    Field("prefix_hit_share", "workload.prefix_hit_share", "share of prompt tokens in a prefix cache (deployment)"),
+    Field("draft_tokens", "workload.draft_token_count", "tokens drafted a step (deployment)"),
+    Field("acceptance_rate", "workload.acceptance_rate", "probability that a drafted token is accepted"),
+    Field("draft_step_share", "workload.draft_step_share", "time of a draft over that of a step"),
 )
 
 TRAINING = Kind(

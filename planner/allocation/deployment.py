@@ -30,7 +30,7 @@ from planner.allocation.plan import (
     Relaxation,
     SearchEffort,
 )
-from planner.allocation.problem import DeploymentProblem
+from planner.allocation.problem import DeploymentProblem, Workload
 from planner.allocation.provenance import electricity_provenance, hardware_revision, price_provenance, versions
 from planner.allocation.uncertainty import cost_estimates
 from planner.errors import InvalidInput, Violation
@@ -38,12 +38,14 @@ from planner.hardware import ModelShape, ServingCell, architecture, hypothetical
 from planner.hardware.carbon import carbon_grams, grid
 from planner.hardware.cells import stack
 from planner.hardware.energy import board_watts, site_factor
+from planner.hardware.hypothetical import distance_from_known, planned_intervals
 from planner.hardware.intervals import probability_within
 from planner.hardware.memory import serving_memory_fraction
 from planner.hardware.percentiles import percentile_factor
 from planner.hardware.queueing import replicas_needed, utilisation_limit
 from planner.hardware.recalibration import Recalibration, group_of
-from planner.hardware.serving import tpot_seconds, ttft_seconds
+from planner.hardware.serving import ServingConstants, first_token, serving_constants, stalled_step
+from planner.hardware.serving_techniques import Techniques, prompt_seconds, token_seconds
 from planner.laws import Caution
 
 Array = NDArray[np.float64]
@@ -110,7 +112,8 @@ def plan_deployment(problem: DeploymentProblem) -> Plan:
         objective_value=value,
         max_violation=max((metrics[n] / v - 1.0 for n, v in limits.items()), default=0.0),
     )
-    estimates = cost_estimates(metrics, measured.intervals if measured else None)
+    planned = {} if problem.model else planned_intervals(is_moe=shape.is_moe)
+    estimates = cost_estimates(metrics, measured.intervals if measured else planned)
     return Plan(
         Kind.DEPLOYMENT,
         Outcome.OPTIMAL,
@@ -166,8 +169,10 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     load = problem.workload
     inputs, outputs = load.input_token_count, load.output_token_count
     constants = problem.hardware.catalogue.serving_constants
-    tpot = tpot_seconds(shape, cell, batches, inputs, outputs, constants=constants)
-    ttft = ttft_seconds(shape, cell, batches, inputs, outputs, constants=constants)
+    constants = constants or serving_constants()
+    prompt, step = _prompt_and_token(load, shape, cell, batches, constants)
+    tpot = stalled_step(cell, batches, outputs, prompt, step, constants)
+    ttft = first_token(cell, batches, prompt, step, constants)
     request_seconds = ttft + outputs * tpot
     replicas = np.ceil(np.maximum(replicas_needed(load.requests_per_second, request_seconds, batches), 1e-9) - 1e-9)
     chips = replicas * cell.accelerators
@@ -199,6 +204,17 @@ def _options(problem: DeploymentProblem, shape: ModelShape) -> Options:
     }
     fits = (memory <= 1.0) & (chips <= largest) & np.isfinite(tpot) & np.isfinite(ttft)
     return Options(layouts, batches, fits, {n: np.broadcast_to(m, fits.shape) for n, m in metrics.items()})
+
+
+def _prompt_and_token(
+    load: Workload, shape: ModelShape, cell: ServingCell, batches: Array, constants: ServingConstants
+) -> tuple[Any, Any]:
+    """Seconds of a prompt on its own and of an output token, with what the workload caches and drafts."""
+    known = (np.nan if value is None else value for value in (load.acceptance_rate, load.draft_step_share))
+    how = Techniques(load.prefix_hit_share, float(load.draft_token_count), *known)
+    inputs, context = load.input_token_count, load.input_token_count + 0.5 * load.output_token_count
+    prompt = prompt_seconds(shape, cell, inputs, 1.0, how, constants)
+    return prompt, token_seconds(shape, cell, batches, context, how, constants)
 
 
 def _within(options: Options, limits: Mapping[str, float]) -> NDArray[np.bool_]:
@@ -346,7 +362,9 @@ def quantised(layout: ServingLayout) -> tuple[Caution, ...]:
 def shape_cautions(problem: DeploymentProblem, shape: ModelShape) -> tuple[Caution, ...]:
     found = []
     if not problem.model:
-        sentence = "depth, width and cache follow power laws over known dense models, not a real model"
+        factor = distance_from_known(float(shape.active_parameters), float(shape.total_parameters))
+        nearest = "of a size that is known" if factor < 1.01 else f"a factor of {factor:.2g} from the nearest known one"
+        sentence = f"depth, width and cache follow power laws over known dense models, not a real model: {nearest}"
         found.append(Caution("HYPOTHETICAL_SHAPE", sentence))
     if shape.doubt:
         found.append(Caution("DOUBTFUL_SHAPE", shape.doubt))

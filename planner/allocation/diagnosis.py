@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from planner.allocation.decide import Decided
-from planner.laws import Law
+from planner.laws import Form, Law
 
 STEP = 1e-4  # in logarithms, of numeric derivatives
 PER_CENT = 0.01
@@ -45,7 +45,8 @@ def diagnosis(answer: Decided) -> dict[str, float]:
     terms = law.form.loss_terms(**at)
     if terms is not None:
         found |= {MODEL: float(terms.model), DATA: float(terms.data), FLOOR: float(terms.floor)}
-        found[NYQUIST] = loss - found[DATA]
+        if type(law.form).outer is Form.outer:  # else the terms are shares, and do not go one by one
+            found[NYQUIST] = loss - found[DATA]
     if (deficiency := learning_deficiency(law, loss)) is not None:
         found[DEFICIENCY] = deficiency
     if loss > 0.0:

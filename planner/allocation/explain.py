@@ -14,6 +14,7 @@ from planner.allocation.diagnosis import (
     WORTH_USD,
 )
 from planner.allocation.plan import Kind, Outcome, Plan
+from planner.laws.law import LOSS
 
 BALANCED = 1.05  # gains that differ by less are called equal
 
@@ -47,7 +48,7 @@ def explain(plan: Plan) -> str:
         if name in plan.metrics:
             m = plan.metrics[name]
             interval = f"{m.level:.0%} interval {m.lower:.4g} to {m.upper:.4g}"
-            lines.append(f"{name}: {m.value:.4g} {_UNITS[name]} ({interval}).")
+            lines.append(f"{name}: {m.value:.4g} {_unit(plan, name)} ({interval}).")
     for b in plan.binding:
         effect = abs(b.elasticity)
         lines.append(f"{b.metric} binds: 1 % more of it lowers {plan.objective} by {effect:.3g} %.")
@@ -93,6 +94,12 @@ def _sources(plan: Plan) -> list[str]:
             f"be {found[NYQUIST]:.4g}."
         )
     return lines
+
+
+def _unit(plan: Plan, name: str) -> str:
+    """In words; of the loss what the law's value is, where that is no loss in nats per token."""
+    metric = plan.provenance.get("law.metric", LOSS)
+    return f"of {metric}" if name == "loss" and metric != LOSS else _UNITS[name]
 
 
 def _words(name: str) -> str:

@@ -75,6 +75,11 @@ def require_workload(problem: LifecycleProblem, metrics: tuple[str, ...]) -> Non
     if needed and not problem.workload:
         kind = "training" if needed[0] in TRAINING_METRICS else "serving"
         raise InvalidInput(Violation("workload", "unset", f"needed for the {kind} metric {needed[0]}"))
+    load = problem.workload
+    if load and (load.prefix_hit_share or load.draft_token_count):
+        field = "prefix_hit_share" if load.prefix_hit_share else "draft_token_count"
+        allowed = "unset: caching and drafting are planned where the model is known (deployment)"
+        raise InvalidInput(Violation(f"workload.{field}", f"{getattr(load, field):g}", allowed))
     unknown = [m for m in metrics if m not in LIFECYCLE_METRICS]
     if unknown:
         raise InvalidInput(Violation("minimize", unknown[0], "one of " + ", ".join(sorted(LIFECYCLE_METRICS))))

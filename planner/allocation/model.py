@@ -209,9 +209,8 @@ def with_serving(
     per_hour = per_million * (workload.requests_per_second * outputs * HOUR / 1e6)
     metrics = {
         **with_serving_flops(model, inference_token_count).metrics,
-        "tpot_seconds": tpot_seconds(*args, experts, constants) * percentile_factor(
-            "tpot", percentile, input_per_output=inputs / outputs
-        ),
+        "tpot_seconds": tpot_seconds(*args, experts, constants)
+        * percentile_factor("tpot", percentile, input_per_output=inputs / outputs),
         "ttft_seconds": ttft_seconds(*args, experts, constants) * percentile_factor("ttft", percentile),
         "usd_per_million_tokens": per_million,
         "joules_per_token": joules,

@@ -23,6 +23,9 @@ LOSS = Range(1e-3, 1e2, "nats per token")
 SECONDS = Range(1e-6, 1e5, "seconds")
 RATE = Range(1e-6, 1e7, "requests per second")
 LENGTH = Range(1, 1e7, "tokens")
+HIT_SHARE = Range(0.0, 0.999, "share of a prompt")
+DRAFTS = Range(0, 64, "tokens")
+SHARE = Range(0.0, 1.0, "")
 PERCENTILE = Range(50, 99.9, "percent")
 PRICE = Range(1e-4, 1e4, "USD per accelerator-hour")
 COUNT = Range(1, 1e7, "accelerators")
@@ -89,7 +92,12 @@ class HardwareChoice:
 
 @dataclass(frozen=True)
 class Workload:
-    """What is served. Latency limits hold at `latency_percentile`."""
+    """What is served. Latency limits hold at `latency_percentile`.
+
+    Of prompts the share `prefix_hit_share` is found in a cache; `draft_token_count` tokens are drafted a step, each
+    accepted with probability `acceptance_rate`, by a model that takes `draft_step_share` of a step (one layer's share
+    if unset).
+    """
 
     requests_per_second: float
     input_token_count: float
@@ -97,6 +105,10 @@ class Workload:
     max_tpot_seconds: float | None = None
     max_ttft_seconds: float | None = None
     latency_percentile: float = 99.0
+    prefix_hit_share: float = 0.0
+    draft_token_count: int = 0
+    acceptance_rate: float | None = None
+    draft_step_share: float | None = None
 
     def violations(self, prefix: str) -> tuple[Violation, ...]:
         found = [
@@ -104,7 +116,15 @@ class Workload:
             *LENGTH.check(f"{prefix}.input_token_count", self.input_token_count),
             *LENGTH.check(f"{prefix}.output_token_count", self.output_token_count),
             *PERCENTILE.check(f"{prefix}.latency_percentile", self.latency_percentile),
+            *HIT_SHARE.check(f"{prefix}.prefix_hit_share", self.prefix_hit_share),
+            *DRAFTS.check(f"{prefix}.draft_token_count", self.draft_token_count),
         ]
+        if self.draft_token_count and self.acceptance_rate is None:
+            found.append(Violation(f"{prefix}.acceptance_rate", "unset", "needed beside draft_token_count"))
+        for name in ("acceptance_rate", "draft_step_share"):
+            share = getattr(self, name)
+            if share is not None:
+                found += SHARE.check(f"{prefix}.{name}", share)
         for name in ("max_tpot_seconds", "max_ttft_seconds"):
             limit = getattr(self, name)
             if limit is not None:

@@ -37,7 +37,13 @@ def versions() -> dict[str, str]:
 def law_provenance(law: Law) -> dict[str, str]:
     """Where the law comes from."""
     origin = law.citation if law.provenance.kind == "published" else f"fitted on data {law.provenance.data_sha256[:16]}"
-    return {"law": law.name, "law.form": law.form.form_name, "law.grade": law.grade, "law.origin": origin}
+    return {
+        "law": law.name,
+        "law.form": law.form.form_name,
+        "law.grade": law.grade,
+        "law.metric": law.metric,
+        "law.origin": origin,
+    }
 
 
 def electricity_provenance(use: str, electricity: Grid) -> dict[str, str]:

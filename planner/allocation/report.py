@@ -29,10 +29,13 @@ from planner.allocation.plan import (
 from planner.allocation.provenance import hardware_revision, law_provenance, price_provenance, versions
 from planner.allocation.search import CellSolution
 from planner.allocation.uncertainty import cost_estimates, loss_estimate, over_draws
+from planner.hardware.hypothetical import planned_intervals
 from planner.hardware.shapes import hypothetical_shape
 from planner.laws import Caution
+from planner.laws.counting import total_from_non_embedding
 
 BINDING = 1e-6
+NO_EMBEDDINGS = "non_embedding"
 NAMED = ("parameter_count", "token_count", "unique_token_count", "expert_count", "training_flops")
 
 
@@ -63,13 +66,14 @@ def plan_of(
             search=_effort(answer.model, answer.solve_count + extra, started),
         )
     loss, ratio, cautions = loss_estimate(answer)
-    metrics = {**cost_estimates(answer.metrics), "loss": loss}
+    variant, training, serving = answer.model.product.parts(answer.cell)
+    planned = planned_intervals(is_moe=answer.model.product.experts[variant] > 1) if serving else None
+    metrics = {**cost_estimates(answer.metrics, planned), "loss": loss}
     metrics["extrapolation_ratio"] = Estimate(ratio, ratio, ratio)
     intervals = over_draws(answer, objective, limits) if over_law_draws else {}
     for name in ("loss_regret", "compute_regret"):
         if name in intervals:
             metrics[name] = intervals.pop(name)
-    _, training, serving = answer.model.product.parts(answer.cell)
     binding = binding_limits(answer, objective, limits, answer.certificate.objective_value)
     proven = not answer.searched and answer.certificate.feasible and answer.certificate.relative_gap <= OPTIMAL_GAP
     return Plan(
@@ -84,7 +88,13 @@ def plan_of(
         elasticities={b.metric: b.elasticity for b in binding},
         alternatives=tuple(_alternative(answer, s, objective) for s in answer.runners_up),
         diagnosis=diagnosis(answer),
-        warnings=(*cautions, *warnings, *_at_bounds(answer), *(quantised(serving) if serving else ())),
+        warnings=(
+            *cautions,
+            *warnings,
+            *_at_bounds(answer),
+            *_uncounted(answer.model),
+            *(quantised(serving) if serving else ()),
+        ),
         provenance={**provenance, **price_provenance(*{p.price for p in (training, serving) if p})},
         search=_effort(answer.model, answer.solve_count, started),
     )
@@ -103,6 +113,8 @@ def decision_of(model: Model, cell: int, values: Mapping[str, float], metrics: M
     total = form.total_parameter_count(**at)
     if moe and active is not None:
         total = float(hypothetical_shape(active, experts).total_parameters)
+    if total is None and n is not None and model.loss.law.counting == NO_EMBEDDINGS:
+        total = float(total_from_non_embedding(n))
     unique = model.loss.unique_token_count
     seen = None if unique is None or d is None else min(unique, d)
     decision = Decision(
@@ -206,6 +218,14 @@ def _label(layout: TrainingLayout | ServingLayout) -> str:
     source = layout.cell if isinstance(layout, ServingLayout) else layout
     ways = f"tensor {source.tensor_parallel:g}, pipeline {source.pipeline_parallel:g}"
     return f"{source.accelerator} {source.precision} ({ways})"
+
+
+def _uncounted(model: Model) -> tuple[Caution, ...]:
+    """Hardware carries the embeddings too, which some laws leave out of N."""
+    if model.loss.law.counting != NO_EMBEDDINGS or not model.product.training:
+        return ()
+    sentence = f"{model.loss.law.name} leaves embeddings out of its parameters: time, memory and money are without them"
+    return (Caution("EMBEDDINGS_LEFT_OUT", sentence),)
 
 
 def _at_bounds(answer: Decided) -> tuple[Caution, ...]:

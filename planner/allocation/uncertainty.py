@@ -59,7 +59,8 @@ _SUMS: Mapping[str, tuple[str, str]] = {
 def cost_estimates(metrics: Mapping[str, float], own: Mapping[str, Interval] | None = None) -> dict[str, Estimate]:
     """Every metric with its 80 % interval; quantities that are decided rather than predicted are exact.
 
-    `own`: intervals of quantities that the caller has measured on this very hardware and model.
+    `own`: intervals of quantities that are other than usual: measured by the caller on this very hardware and model, or
+    of a model that does not exist yet.
     """
     found = {}
     for name, value in metrics.items():

@@ -25,6 +25,7 @@ from planner.laws.caution import Caution
 
 Array = NDArray[np.float64]
 DRAWS_BESIDE = 200
+MOST_VALUES = 4_000_000  # runs × draws: very large tables get fewer
 PROFILED_SHARE = 0.5  # of the runs must belong to budgets for the runs to count as isoFLOP profiles
 PARAMETRIC_CAVEAT = "rests on the form E + A N^-alpha + B D^-beta holding at all runs"
 
@@ -87,7 +88,7 @@ def exponents_beside(
         return None, ()
     if sum(len(g.rows) for g in groups) < PROFILED_SHARE * len(seen.losses):
         return None, ()
-    count = 0 if draws is None else min(len(draws), DRAWS_BESIDE)
+    count = 0 if draws is None else min(len(draws), DRAWS_BESIDE, MOST_VALUES // len(seen.losses))
     samples = {"isoflop": _isoflop_sample(seen, groups, count, seed), "envelope": _envelope_sample(seen, count, seed)}
     found = {name: _estimate(sample) for name, sample in samples.items() if len(sample)}
     if not found:

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from planner.fitting.fit import FittedLaw, fit_law
-from planner.fitting.rowfilter import chosen_rows
+from planner.fitting.refit import POOLED
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms
 from planner.fitting.trial import OnStage
 from planner.laws.caution import Caution
 
 AUTO = "auto"
-DRAWN_VALUES = 500_000  # runs × draws beyond which large tables get fewer draws, so that a fit takes seconds
-FEWEST_DRAWS = 200
+DRAWN_VALUES = 1_500_000  # runs × coefficients × draws beyond which there are fewer draws, so that a fit takes seconds
+FEWEST_DRAWS = 100
+LARGE, FEWER_STARTS = 10_000, 12  # runs × coefficients from which on fewer starts are polished
 
 
 def fit_best(
@@ -39,8 +40,8 @@ def fit_best(
     better than what takes no theory, and FEWER_DRAWS where the table is too large for all draws asked for.
     """
     found = compare_forms(runs, where=where, mapping=mapping, group=group, bootstrap=200, seed=seed, on_stage=on_stage)
-    rows = runs.row_count if where is None else int(chosen_rows(runs, where).sum())
-    draws = min(bootstrap, max(FEWEST_DRAWS, DRAWN_VALUES // max(rows, 1)))
+    values = found.rows_used * found.chosen.coefficient_count * _copies(runs, group, found.chosen.sharing)
+    draws = min(bootstrap, max(FEWEST_DRAWS, DRAWN_VALUES // values))
     law = fit_law(
         runs,
         found.chosen.form,
@@ -49,13 +50,19 @@ def fit_best(
         seed=seed,
         where=where,
         mapping=mapping,
+        starts=FEWER_STARTS if values > LARGE else None,
         group=group,
         sharing=found.chosen.sharing,
         delta=found.chosen.huber_delta,
     )
     cautions = () if found.trustworthy else (Caution("FORM_NOT_TRUSTWORTHY", found.statement),)
     if draws < bootstrap:
-        sentence = f"{draws} draws in place of {bootstrap}, for {rows} runs"
+        sentence = f"{draws} draws in place of {bootstrap}, for {found.rows_used} runs"
         cautions = (*cautions, Caution("FEWER_DRAWS", sentence))
     options = {**law.provenance.options, "form chosen": f"of {len(found.ranking)} by extrapolation; {found.statement}"}
     return replace(law, warnings=cautions + law.warnings, provenance=replace(law.provenance, options=options))
+
+
+def _copies(runs: Runs, group: str | None, sharing: str) -> int:
+    """How many times a form has its coefficients."""
+    return 1 if group is None or sharing == POOLED else len(set(runs.column(group).cells.astype(str).tolist()))

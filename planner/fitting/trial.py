@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 RACE_FACTOR = 3.0
 MOST_OWN_GROUPS = 16
 JUDGED = 8  # forms that are judged on every split
-WORK = 160  # fits of forms judged group by group: about five seconds
+WORK = 100  # fits of forms judged group by group: a few seconds
 FINALISTS = 3  # forms for which every way of fitting is tried
 OnStage = Callable[[str], None]
 

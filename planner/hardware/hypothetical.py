@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from planner.hardware.columns import Floats
+from planner.hardware.intervals import Interval, interval_factors
 from planner.hardware.shapes import hypothetical_shape, model_shape, model_shape_names
 from planner.hardware.tables import table
 
@@ -40,6 +41,16 @@ def widened(quantity: str, lower: Any, upper: Any, is_moe: Any) -> tuple[Floats,
     of_shape = [np.where(is_moe, known[1][side], known[0][side]) for side in (0, 1)]
     wider = [np.hypot(np.log(factor), np.log(own)) for factor, own in zip((lower, upper), of_shape)]
     return np.exp(-wider[0]), np.exp(wider[1])
+
+
+def planned_intervals(*, is_moe: bool) -> dict[str, Interval]:
+    """Intervals of serving, by quantity, for a model that is known by its parameter counts alone."""
+    found = {}
+    for quantity in ("tpot_seconds", "ttft_seconds", "output_tokens_per_second"):
+        known = interval_factors(quantity)
+        lower, upper = widened(quantity, known.lower, known.upper, is_moe)
+        found[quantity] = Interval(float(lower), float(upper))
+    return found
 
 
 def _of_shape(kind: str, quantity: str) -> tuple[float, float]:

@@ -4,7 +4,7 @@ Ridge regression in the logarithm of the constants: each may leave its shipped v
 for it, so that twenty rows of one accelerator and model suffice and none are needed. Beside the constants stand levels
 of the whole stack, of each engine and weight format, and of each accelerator with each model, so that what only one of
 them shows stays with it (partial pooling: Gelman & Hill 2007, ch. 12). Soft-L1 loss, because a few measurements are
-always odd. Errors and interval factors come from leaving parts of the rows out.
+always odd. Errors and intervals come from leaving parts of the rows out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from planner.hardware.serving_points import ServingPoints, serving_points
 SHRINKAGE = 0.2  # standard deviation, in log units, of a stack's constants and levels around the shipped ones
 _TPOT_NOISE, _TTFT_NOISE = 0.06, 0.3  # log units: what repeats of one measurement differ by
 _SHARED = len(fields(ServingConstants))  # then levels: of steps, of first tokens, of engines, of groups
-_PRIOR_ROWS = 10.0  # what the shipped interval counts for
+_TAIL = 0.1
 _LEAST_ROWS = 3
 _LONGEST_SECONDS, _MOST = 1e4, 1e8  # of a step or a first token; tokens or users
 _PARTS = 5
@@ -172,17 +172,15 @@ def _left_out(measured: _Measured) -> Floats:
 
 
 def _interval(left: Floats, quantity: str) -> Interval:
-    """80 % factors from left-out residuals, with the shipped interval as ten rows' worth of prior knowledge."""
-    known = -left[np.isfinite(left)]
+    """80 % factors: the order statistics of left-out residuals between which a new one falls with that probability
+    (cross-conformal prediction: Vovk 2015); with too few rows for them, the shipped interval or wider."""
+    known = np.sort(-left[np.isfinite(left)])
     shipped = interval_factors(quantity)
-    weight = len(known) / (len(known) + _PRIOR_ROWS)
-    if not len(known):
-        return shipped
-    low, high = np.quantile(known, [0.1, 0.9])
-    return Interval(
-        float(np.exp(weight * low + (1 - weight) * np.log(shipped.lower))),
-        float(np.exp(weight * high + (1 - weight) * np.log(shipped.upper))),
-    )
+    rank = int((len(known) + 1) * _TAIL)
+    if rank >= 1:
+        return Interval(float(np.exp(known[rank - 1])), float(np.exp(known[-rank])))
+    low, high = np.exp(known.min(initial=np.inf)), np.exp(known.max(initial=-np.inf))
+    return Interval(min(shipped.lower, float(low)), max(shipped.upper, float(high)))
 
 
 def _median_error(residual: Floats) -> float:

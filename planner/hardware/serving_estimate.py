@@ -18,14 +18,12 @@ from planner.hardware.columns import Floats
 from planner.hardware.memory import largest_batch, weight_bytes_per_accelerator
 from planner.hardware.serving import (
     ServingConstants,
-    decode_seconds,
     first_token,
-    prefill_seconds,
     serving_constants,
     stalled_step,
 )
 from planner.hardware.serving_points import ServingPoints
-from planner.hardware.serving_techniques import tokens_per_step
+from planner.hardware.serving_techniques import prompt_seconds, token_seconds
 from planner.hardware.tables import calibration, table
 
 _MOST_SEQUENCES = 4096.0  # the largest concurrency of the measurements
@@ -73,23 +71,11 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
 
 
 def _prompt(points: ServingPoints, cell: ServingCell, prompts: Any, c: ServingConstants) -> Any:
-    """Seconds for the part of prompts that is not cached."""
-    cached = points.techniques.prefix_hit_share
-    return prefill_seconds(points.shape, cell, points.input_tokens, prompts, c, cached_share=cached)
+    return prompt_seconds(points.shape, cell, points.input_tokens, prompts, points.techniques, c)
 
 
 def _step(points: ServingPoints, batch: Any, context: Any, c: ServingConstants) -> Any:
-    """Seconds a token takes: of a step, or of a drafted and checked one over the tokens that it yields."""
-    step = decode_seconds(points.shape, points.cell, batch, context, constants=c)
-    how = points.techniques
-    if not np.any(how.draft_tokens):
-        return step
-    share = np.where(np.isnan(how.draft_step_share), 1.0 / points.shape.layers, how.draft_step_share)
-    each = 1.0 + how.draft_tokens
-    checked = decode_seconds(points.shape, points.cell, batch, context, constants=c, tokens_each=each)
-    drafted = checked + how.draft_tokens * share * step
-    yielded = tokens_per_step(how.draft_tokens, np.nan_to_num(how.acceptance_rate))
-    return np.where(how.draft_tokens > 0, drafted / yielded, step)
+    return token_seconds(points.shape, points.cell, batch, context, points.techniques, c)
 
 
 def load(points: ServingPoints, constants: ServingConstants | None = None) -> Floats:

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from planner.hardware.columns import Columns, Floats, numbers
+from planner.hardware.cells import ServingCell
+from planner.hardware.columns import Columns, numbers
+from planner.hardware.serving import ServingConstants, decode_seconds, prefill_seconds
+from planner.hardware.shapes import ModelShape
 
 PREFIX_HIT_SHARE, DRAFT_TOKENS, ACCEPTANCE_RATE = "prefix_hit_share", "draft_tokens", "acceptance_rate"
 DRAFT_STEP_SHARE = "draft_step_share"
@@ -21,13 +24,13 @@ DRAFT_STEP_SHARE = "draft_step_share"
 
 @dataclass(frozen=True)
 class Techniques:
-    """Row by row: share of prompt tokens found in the cache, tokens drafted a step (0: none), probability that one is
-    accepted, time of a draft over that of a step (NaN: a head of one layer)."""
+    """Row by row, or for all: share of prompt tokens found in the cache, tokens drafted a step (0: none), probability
+    that one is accepted, time of a draft over that of a step (NaN: a head of one layer)."""
 
-    prefix_hit_share: Floats
-    draft_tokens: Floats
-    acceptance_rate: Floats
-    draft_step_share: Floats
+    prefix_hit_share: Any
+    draft_tokens: Any
+    acceptance_rate: Any
+    draft_step_share: Any
 
     def at(self, rows: Any) -> Techniques:
         """Those of some rows."""
@@ -59,3 +62,24 @@ def tokens_per_step(draft_tokens: Any, acceptance_rate: Any) -> Any:
     """Expected tokens that a step yields: (1 - a^(d+1)) / (1 - a), or d + 1 for a = 1 (Leviathan et al., eq. 1)."""
     rate = np.minimum(acceptance_rate, 1.0 - 1e-9)
     return (1.0 - rate ** (draft_tokens + 1.0)) / (1.0 - rate)
+
+
+def prompt_seconds(
+    shape: ModelShape, cell: ServingCell, input_tokens: Any, prompts: Any, how: Techniques, c: ServingConstants
+) -> Any:
+    """Seconds for the part of prompts that is not cached."""
+    return prefill_seconds(shape, cell, input_tokens, prompts, c, cached_share=how.prefix_hit_share)
+
+
+def token_seconds(
+    shape: ModelShape, cell: ServingCell, batch: Any, context_tokens: Any, how: Techniques, c: ServingConstants
+) -> Any:
+    """Seconds a token takes: of a decode step, or of a drafted and checked one over the tokens that it yields."""
+    step = decode_seconds(shape, cell, batch, context_tokens, constants=c)
+    if not np.any(how.draft_tokens):
+        return step
+    share = np.where(np.isnan(how.draft_step_share), 1.0 / shape.layers, how.draft_step_share)
+    checked = decode_seconds(shape, cell, batch, context_tokens, constants=c, tokens_each=1.0 + how.draft_tokens)
+    drafted = checked + how.draft_tokens * share * step
+    yielded = tokens_per_step(how.draft_tokens, np.nan_to_num(how.acceptance_rate))
+    return np.where(how.draft_tokens > 0, drafted / yielded, step)

@@ -43,6 +43,15 @@ _LIFECYCLE_LIMITS = {
     "budget_usd": "lifetime_usd",
     "deadline_hours": "training_hours",
 }
+_WORKLOAD_OPTIONS = (
+    "max_tpot_seconds",
+    "max_ttft_seconds",
+    "latency_percentile",
+    "prefix_hit_share",
+    "draft_token_count",
+    "acceptance_rate",
+    "draft_step_share",
+)
 _MAX_CHOICES = 128
 # A limit or an objective on one of these needs a machine to train on.
 _NEEDS_HARDWARE = frozenset({"training_usd", "training_hours", "accelerator_hours", "training_energy_joules"})
@@ -170,7 +179,7 @@ def _workload(workload: wire.Workload) -> Workload:
         requests_per_second=workload.requests_per_second,
         input_token_count=workload.input_token_count,
         output_token_count=workload.output_token_count,
-        **_optional(workload, "max_tpot_seconds", "max_ttft_seconds", "latency_percentile"),
+        **_optional(workload, *_WORKLOAD_OPTIONS),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from planner.allocation import (
     HardwareChoice,
+    LawVariable,
     LifecycleProblem,
     Plan,
     TrainingProblem,
@@ -106,6 +107,18 @@ def test_the_explanation_says_where_the_loss_comes_from_and_what_is_hypothetical
     assert "Of the loss, 1.869 is the floor, 0.196 the model term and 0.157 the data term." in text
     assert "1 % more unique tokens is worth 1.1 % more training cost." in text
     assert "Hypothetical" in text
+
+
+def test_an_error_is_not_called_a_loss_in_nats_and_has_no_term_that_goes_alone() -> None:
+    """Rosenfeld et al. 2020 on all of ImageNet: an error of 0.279."""
+    scales = {name: LawVariable(lower=0.1, upper=1.0) for name in ("model_scale", "data_scale")}
+    problem = TrainingProblem(law=law("rosenfeld-2020-imagenet"), limits={}, minimize="loss", law_variables=scales)
+    plan = plan_training(problem)
+    found = plan.diagnosis
+    assert found["model"] + found["data"] + found["floor"] == pytest.approx(0.279, abs=1e-3)
+    assert "hypothetical.nyquist_loss" not in found
+    assert "nats" not in explain(plan)
+    assert f"of {law('rosenfeld-2020-imagenet').metric}" in explain(plan)
 
 
 def test_the_nyquist_scenario_has_no_data_term_beyond_the_critical_tokens() -> None:

@@ -7,7 +7,7 @@ its usual range), so a form is covered by being in the catalogue.
 import numpy as np
 import pytest
 
-from planner.allocation import LawVariable, Outcome, TrainingProblem, explain, plan_training
+from planner.allocation import HardwareChoice, LawVariable, Outcome, TrainingProblem, explain, plan_training
 from planner.allocation.lawvariables import FREE
 from planner.errors import InvalidInput
 from planner.laws import FORMS, Law, OptimisationClass, laws
@@ -134,3 +134,16 @@ def test_a_target_of_a_metric_that_grows_is_a_floor():
     cheap = plan_training(TrainingProblem(law, {"loss": target}, minimize="parameter_count", law_variables=ranges))
     assert cheap.metrics["loss"].value == pytest.approx(target, rel=1e-5)
     assert cheap.decision.parameter_count < 1e6
+
+
+def test_a_law_without_embeddings_says_so_where_hardware_is_charged():
+    """Pearce & Song 2024: total = N + 47491 N^(1/3)."""
+    published = next(entry for entry in laws() if entry.name == "kaplan-2020")
+    in_flops = plan_training(TrainingProblem(published, {"training_flops": BUDGET}))
+    on_hardware = plan_training(
+        TrainingProblem(published, {"training_usd": 1e4}, hardware=HardwareChoice(("H100-SXM",)))
+    )
+    n = on_hardware.decision.parameter_count
+    assert on_hardware.decision.total_parameter_count == pytest.approx(n + 47491 * n ** (1 / 3))
+    assert "EMBEDDINGS_LEFT_OUT" in {w.code for w in on_hardware.warnings}
+    assert "EMBEDDINGS_LEFT_OUT" not in {w.code for w in in_flops.warnings}

@@ -145,6 +145,17 @@ def test_a_slower_stack_makes_a_lifetime_dearer() -> None:
     assert slow.provenance["calibration"] == "calibrations/slow@1"
 
 
+def test_a_planned_model_says_how_far_it_is_from_known_ones_and_is_less_certain() -> None:
+    def plan(**model: Any) -> Any:
+        return plan_deployment(DeploymentProblem(LOAD, hardware=on("H100", SHIPPED, precisions=("fp8",)), **model))
+
+    planned, known = plan(parameter_count=8e9), plan(model="Llama-3.1-8B")
+    spread = [p.metrics["tpot_seconds"].upper / p.metrics["tpot_seconds"].lower for p in (planned, known)]
+    assert spread[0] > spread[1]
+    far = next(w for w in plan(parameter_count=1e7).warnings if w.code == "HYPOTHETICAL_SHAPE")
+    assert "from the nearest known one" in far.sentence
+
+
 def test_a_question_with_its_catalogue_travels_between_processes() -> None:
     problem = deployment("my-chip", "my-model")
     there = plan_deployment(pickle.loads(pickle.dumps(problem)))

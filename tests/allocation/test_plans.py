@@ -193,3 +193,41 @@ def test_a_limit_that_the_interval_breaks_is_said_with_what_would_make_it_sure()
     surer = replace(CHAT, max_tpot_seconds=limit * estimate.value / estimate.upper)
     sure = plan_deployment(DeploymentProblem(surer, model="Llama-3.1-70B"))
     assert sure.metrics["tpot_seconds"].upper <= limit * (1 + 1e-9)
+
+
+def test_a_prefix_cache_shortens_the_first_token_and_never_costs_more():
+    plain = plan_deployment(DeploymentProblem(CHAT, model="Llama-3.1-70B"))
+    cached = plan_deployment(DeploymentProblem(replace(CHAT, prefix_hit_share=0.9), model="Llama-3.1-70B"))
+    name = "usd_per_million_tokens"
+    assert cached.metrics[name].value <= plain.metrics[name].value
+    one = replace(CHAT, requests_per_second=0.01)
+    alone = [
+        plan_deployment(DeploymentProblem(w, model="Llama-3.1-70B", minimize="ttft_seconds"))
+        for w in (one, replace(one, prefix_hit_share=0.9))
+    ]
+    assert alone[1].metrics["ttft_seconds"].value < alone[0].metrics["ttft_seconds"].value
+
+
+def test_drafted_tokens_pay_where_they_are_accepted_and_cost_where_they_are_not():
+    def fastest(**drafts):
+        workload = replace(CHAT, requests_per_second=0.01, max_tpot_seconds=None, **drafts)
+        question = DeploymentProblem(workload, model="Llama-3.1-70B", minimize="tpot_seconds")
+        return plan_deployment(question).metrics["tpot_seconds"].value
+
+    plain = fastest()
+    assert fastest(draft_token_count=4, acceptance_rate=0.9) < plain / 2  # 4.1 tokens a step, checked at little cost
+    assert fastest(draft_token_count=4, acceptance_rate=0.0) > plain
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"prefix_hit_share": 1.0}, "workload.prefix_hit_share"),
+        ({"draft_token_count": 4}, "workload.acceptance_rate"),
+        ({"draft_token_count": -1}, "workload.draft_token_count"),
+    ],
+)
+def test_what_cannot_be_cached_or_drafted_is_named(wrong, field):
+    with pytest.raises(InvalidInput) as error:
+        DeploymentProblem(replace(CHAT, **wrong), model="Llama-3.1-8B")
+    assert field in {v.field for v in error.value.violations}

@@ -88,7 +88,7 @@ def test_no_count_is_named_num() -> None:
 
 
 def test_what_is_asked_for_in_numbers_bears_its_unit() -> None:
-    dimensionless = {"level"}
+    dimensionless = {"level", "prefix_hit_share", "acceptance_rate", "draft_step_share"}
     wrong = [
         field.full_name
         for message in asked()

@@ -236,7 +236,10 @@ class Plan(google.protobuf.message.Message):
 
     @property
     def diagnosis(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
-        """How the predicted loss divides: `model`, `data`, `floor`."""
+        """Where the predicted loss comes from (`model`, `data`, `floor` add up to it) and what to fix first, by names that end in
+        a variable: `elasticity.…`, `per_percent_of_training_cost.…`, `per_usd.…`, `worth_in_training_cost.…`; also
+        `learning_deficiency_at_most` and, a scenario, `hypothetical.nyquist_loss`.
+        """
 
     @property
     def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.estimate_pb2.Warning]:

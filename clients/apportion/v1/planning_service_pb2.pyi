@@ -128,6 +128,10 @@ class Workload(google.protobuf.message.Message):
     MAX_TPOT_SECONDS_FIELD_NUMBER: builtins.int
     MAX_TTFT_SECONDS_FIELD_NUMBER: builtins.int
     LATENCY_PERCENTILE_FIELD_NUMBER: builtins.int
+    PREFIX_HIT_SHARE_FIELD_NUMBER: builtins.int
+    DRAFT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    ACCEPTANCE_RATE_FIELD_NUMBER: builtins.int
+    DRAFT_STEP_SHARE_FIELD_NUMBER: builtins.int
     requests_per_second: builtins.float
     """Mean request rate."""
     input_token_count: builtins.float
@@ -140,6 +144,14 @@ class Workload(google.protobuf.message.Message):
     """Limit on the time to first token at `latency_percentile`."""
     latency_percentile: builtins.float
     """The percentile the latency limits hold at: 50 to 99.9, and 99 when unset."""
+    prefix_hit_share: builtins.float
+    """Share of prompt tokens that a prefix cache holds; 0 when unset. Deployments only."""
+    draft_token_count: builtins.int
+    """Tokens drafted a step, to be checked together; none when unset. Deployments only."""
+    acceptance_rate: builtins.float
+    """Probability that a drafted token is accepted; needed beside `draft_token_count`."""
+    draft_step_share: builtins.float
+    """Time of drafting a token over that of a step; one layer's share when unset."""
     def __init__(
         self,
         *,
@@ -149,15 +161,27 @@ class Workload(google.protobuf.message.Message):
         max_tpot_seconds: builtins.float | None = ...,
         max_ttft_seconds: builtins.float | None = ...,
         latency_percentile: builtins.float | None = ...,
+        prefix_hit_share: builtins.float | None = ...,
+        draft_token_count: builtins.int | None = ...,
+        acceptance_rate: builtins.float | None = ...,
+        draft_step_share: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_latency_percentile", b"_latency_percentile", "_max_tpot_seconds", b"_max_tpot_seconds", "_max_ttft_seconds", b"_max_ttft_seconds", "latency_percentile", b"latency_percentile", "max_tpot_seconds", b"max_tpot_seconds", "max_ttft_seconds", b"max_ttft_seconds"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_latency_percentile", b"_latency_percentile", "_max_tpot_seconds", b"_max_tpot_seconds", "_max_ttft_seconds", b"_max_ttft_seconds", "input_token_count", b"input_token_count", "latency_percentile", b"latency_percentile", "max_tpot_seconds", b"max_tpot_seconds", "max_ttft_seconds", b"max_ttft_seconds", "output_token_count", b"output_token_count", "requests_per_second", b"requests_per_second"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_acceptance_rate", b"_acceptance_rate", "_draft_step_share", b"_draft_step_share", "_draft_token_count", b"_draft_token_count", "_latency_percentile", b"_latency_percentile", "_max_tpot_seconds", b"_max_tpot_seconds", "_max_ttft_seconds", b"_max_ttft_seconds", "_prefix_hit_share", b"_prefix_hit_share", "acceptance_rate", b"acceptance_rate", "draft_step_share", b"draft_step_share", "draft_token_count", b"draft_token_count", "latency_percentile", b"latency_percentile", "max_tpot_seconds", b"max_tpot_seconds", "max_ttft_seconds", b"max_ttft_seconds", "prefix_hit_share", b"prefix_hit_share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_acceptance_rate", b"_acceptance_rate", "_draft_step_share", b"_draft_step_share", "_draft_token_count", b"_draft_token_count", "_latency_percentile", b"_latency_percentile", "_max_tpot_seconds", b"_max_tpot_seconds", "_max_ttft_seconds", b"_max_ttft_seconds", "_prefix_hit_share", b"_prefix_hit_share", "acceptance_rate", b"acceptance_rate", "draft_step_share", b"draft_step_share", "draft_token_count", b"draft_token_count", "input_token_count", b"input_token_count", "latency_percentile", b"latency_percentile", "max_tpot_seconds", b"max_tpot_seconds", "max_ttft_seconds", b"max_ttft_seconds", "output_token_count", b"output_token_count", "prefix_hit_share", b"prefix_hit_share", "requests_per_second", b"requests_per_second"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_acceptance_rate", b"_acceptance_rate"]) -> typing.Literal["acceptance_rate"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_draft_step_share", b"_draft_step_share"]) -> typing.Literal["draft_step_share"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_draft_token_count", b"_draft_token_count"]) -> typing.Literal["draft_token_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_latency_percentile", b"_latency_percentile"]) -> typing.Literal["latency_percentile"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_tpot_seconds", b"_max_tpot_seconds"]) -> typing.Literal["max_tpot_seconds"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_ttft_seconds", b"_max_ttft_seconds"]) -> typing.Literal["max_ttft_seconds"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_prefix_hit_share", b"_prefix_hit_share"]) -> typing.Literal["prefix_hit_share"] | None: ...
 
 global___Workload = Workload
 
