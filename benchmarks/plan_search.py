@@ -13,9 +13,9 @@ import time
 import numpy as np
 
 from planner.allocation.cells import Product, training_layouts
+from planner.allocation.choices import HardwareChoice
 from planner.allocation.lossmodel import loss_model
 from planner.allocation.model import training_model
-from planner.allocation.problem import HardwareChoice
 from planner.allocation.search import search, solve
 from planner.laws import law
 

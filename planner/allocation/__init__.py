@@ -1,5 +1,6 @@
 """Planning questions, their certified answers, and the search that finds them."""
 
+from planner.allocation.choices import HardwareChoice, Workload
 from planner.allocation.deployment import plan_deployment
 from planner.allocation.explain import explain
 from planner.allocation.front import compute_front
@@ -10,10 +11,8 @@ from planner.allocation.plan import Decision, Estimate, Front, Kind, Outcome, Pl
 from planner.allocation.problem import (
     DeploymentProblem,
     FrontProblem,
-    HardwareChoice,
     LifecycleProblem,
     TrainingProblem,
-    Workload,
 )
 from planner.allocation.training import plan_training
 

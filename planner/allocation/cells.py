@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.allocation.assumptions import assumed
-from planner.allocation.problem import HardwareChoice
+from planner.allocation.choices import HardwareChoice
 from planner.errors import InvalidInput, PlanningError, UnsupportedCombination, Violation
 from planner.hardware import Accelerator, Catalogue, Price, ServingCell, precision, serving_cell
 from planner.hardware.carbon import embodied

@@ -12,17 +12,13 @@ from dataclasses import replace
 from planner.allocation.asgoodas import loss_of_optimum
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import Product, serving_layouts, training_layouts
+from planner.allocation.choices import HardwareChoice
 from planner.allocation.decide import decide
 from planner.allocation.lossmodel import Near, loss_model
+from planner.allocation.metrics import LIFECYCLE_METRICS, TRAINING_METRICS
 from planner.allocation.model import Model, training_model, with_serving, with_serving_flops
 from planner.allocation.plan import Kind, Plan
-from planner.allocation.problem import (
-    LIFECYCLE_METRICS,
-    TRAINING_METRICS,
-    HardwareChoice,
-    LifecycleProblem,
-    law_choices,
-)
+from planner.allocation.problem import LifecycleProblem, law_choices
 from planner.allocation.report import default_deadline, plan_of
 from planner.allocation.training import TIMED, check_bounded, usual_objective
 from planner.errors import InvalidInput, Violation

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from planner.allocation.inward import ByForm, ByVariable, Fixed, Inward
 from planner.allocation.lawvariables import LawVariable, Settled, settle
-from planner.allocation.problem import PARAMETERS, TOKENS
+from planner.allocation.metrics import PARAMETERS, TOKENS
 from planner.errors import InvalidInput, Violation
 from planner.laws import DataConstrained, Law, OptimisationClass
 from planner.posynomial import NotLogLogConvex, Posynomial, variable

@@ -16,8 +16,8 @@ import numpy as np
 
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import Product, spread_serving, spread_training
+from planner.allocation.choices import Workload
 from planner.allocation.lossmodel import LossModel
-from planner.allocation.problem import Workload
 from planner.allocation.program import Program, build
 from planner.allocation.provenance import electricity_provenance
 from planner.errors import InvalidInput, Violation

@@ -12,7 +12,6 @@ import numpy as np
 from planner.allocation.assumptions import assumed
 from planner.allocation.cells import ServingLayout, TrainingLayout
 from planner.allocation.decide import OPTIMAL_GAP, Decided, Refused
-from planner.allocation.deployment import quantised
 from planner.allocation.diagnosis import diagnosis
 from planner.allocation.infeasible import explain_refusal
 from planner.allocation.model import Model
@@ -28,6 +27,7 @@ from planner.allocation.plan import (
 )
 from planner.allocation.provenance import hardware_revision, law_provenance, price_provenance, versions
 from planner.allocation.search import CellSolution
+from planner.allocation.serving_cautions import quantised
 from planner.allocation.uncertainty import cost_estimates, loss_estimate, over_draws
 from planner.hardware.hypothetical import planned_intervals
 from planner.hardware.shapes import hypothetical_shape

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from apportion.v1 import planning_service_pb2 as wire
+from planner.allocation.choices import HardwareChoice, Workload
 from planner.allocation.lawvariables import LawVariable
 from planner.allocation.problem import (
     DeploymentProblem,
     FrontProblem,
-    HardwareChoice,
     LifecycleProblem,
     TrainingProblem,
-    Workload,
 )
 from planner.errors import InvalidInput, Violation
 from planner.hardware import SHIPPED, Catalogue

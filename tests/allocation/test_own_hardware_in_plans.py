@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from planner.allocation import plan_deployment, plan_lifecycle, plan_training
+from planner.allocation.choices import HardwareChoice, Workload
 from planner.allocation.problem import (
     DeploymentProblem,
-    HardwareChoice,
     LifecycleProblem,
     TrainingProblem,
-    Workload,
 )
 from planner.errors import InvalidInput, UnknownName
 from planner.hardware import (

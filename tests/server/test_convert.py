@@ -11,7 +11,7 @@ import pytest
 
 from apportion.v1 import law_pb2, plan_pb2, planning_service_pb2, table_pb2
 from planner.allocation import plan as answers
-from planner.allocation.problem import HardwareChoice
+from planner.allocation.choices import HardwareChoice
 from planner.errors import InvalidInput
 from planner.laws import Caution, Law, law, laws
 from server.convert import laws as law_messages
