@@ -34,7 +34,7 @@ from planner.laws import form_class, law
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
-COUNT, DRAWS, HANG_SECONDS, TOLERATED = 10_000, 100, 10.0, 1e-3
+COUNT, DRAWS, HANG_SECONDS, TOLERATED = 10_000, 60, 10.0, 1e-3
 TRUTHS = {
     "kaplan": "kaplan-2020", "data-constrained": "muennighoff-2023", "joint-moe": "ludziejewski-2025",
     "training-precision": "kumar-2024",

@@ -106,7 +106,7 @@ def _newton(
         best[kept], best_value[kept] = here[kept], now.value[lower | level]
         best_norm[kept] = norm[lower | level]
         stalled[active] = np.where(lower, 0, stalled[active] + 1)
-        busy = (norm > tolerance) & (stalled[active] < PATIENCE) & np.isfinite(now.value)
+        busy = (norm > tolerance) & (stalled[active] < PATIENCE) & np.isfinite(now.value) & np.isfinite(norm)
         if not busy.any():
             break
         active, gradient, held, value = active[busy], gradient[busy], held[busy], now.value[busy]

@@ -168,13 +168,13 @@ class Problem:
         # without the logarithm r'' = L''.
         scaled = jacobian * (bend if self.signed else bend - slope)[:, None, :]
         hessian = scaled @ jacobian.transpose(0, 2, 1)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # far starts may overflow; a step that is no number is not taken
             pull = slope if self.signed else slope / predicted
-        for (i, j), h in jet.hessian.items():
-            entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
-            hessian[:, i, j] += entry
-            if i != j:
-                hessian[:, j, i] += entry
+            for (i, j), h in jet.hessian.items():
+                entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
+                hessian[:, i, j] += entry
+                if i != j:
+                    hessian[:, j, i] += entry
         diagonal = np.einsum("bkn,bkn->bk", jacobian, jacobian)
         total = value.sum(axis=1)
         if sample is not None and sample.pull is not None:

@@ -216,7 +216,8 @@ class Law:
             return 0.0, 0.0
         flat = {k: np.broadcast_to(v, loss.shape).reshape(-1) for k, v in values.items()}
         scaled = np.asarray if self.form.signed() else np.log
-        logs = scaled(cloud.loss(**flat))
+        with np.errstate(over="ignore"):  # a draw of an exponent near zero may pass through infinity on its way
+            logs = scaled(cloud.loss(**flat))
         tail = 0.5 * (1.0 - level)
         low, high = (q.reshape(loss.shape) for q in np.quantile(logs, (tail, 1.0 - tail), axis=0))
         centre = scaled(loss)
