@@ -38,7 +38,8 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     (`batch_size`: time to first token is the prefill of the batch) and of disaggregated sets (`mode` = disagg); prefix
     caching and speculative decoding as `serving_techniques.py` reads them; and answers to a percentile, a rate or a
     demand where the table has one (`serving_load.py`). `shape_distance` is 1 for models whose shape is known; of a
-    row that has parameter counts only, the factor from the nearest known model.
+    row that has parameter counts only, the factor from the nearest known model. Under a calibration `calibrated` says
+    whether it has measured this accelerator with this model.
 
     Raises:
         InvalidInput: a needed column is absent, or columns differ in length.
@@ -59,6 +60,10 @@ def estimate_serving(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[s
     for name, share in limit_probabilities(columns, points, answers).items():
         result |= spread(name, points.row_count, fitting, share[times.fits])
     result |= spread("shape_distance", points.row_count, fitting, _distances(points)[times.fits])
+    if catalogue.calibration:
+        measured = np.zeros(points.row_count, dtype=bool)
+        measured[points.rows] = catalogue.calibration.measured(points.cell.accelerator, points.shape)
+        result["calibrated"] = measured.tolist()
     return result | _judged(points, times.fits, times.fits)
 
 

@@ -77,6 +77,9 @@ def test_intervals_are_narrower_where_it_was_measured_and_nowhere_else() -> None
         return float(found["predicted_tpot_seconds_upper"][0] / found["predicted_tpot_seconds_lower"][0])
 
     other = {**_table(12), "system": ["h200_sxm"] * 12}
+    assert estimate_serving(_table(12), own)["calibrated"] == [True] * 12
+    assert estimate_serving(other, own)["calibrated"] == [False] * 12
+    assert "calibrated" not in estimate_serving(other)
     assert spread(_table(12), own) < spread(_table(12), SHIPPED)
     assert spread(other, own) == pytest.approx(spread(other, SHIPPED))
 

@@ -14,7 +14,7 @@ from apportion.reading import read
 from apportion.tables import Table, file_text
 from apportion.v1 import hardware_pb2, hardware_service_pb2
 
-_TRUTHS = ("supported",)
+_TRUTHS = ("supported", "calibrated")
 
 
 def accelerators() -> Flow[tuple[answers.Accelerator, ...]]:

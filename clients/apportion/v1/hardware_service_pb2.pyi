@@ -179,7 +179,7 @@ class EstimateServingResponse(google.protobuf.message.Message):
     @property
     def table(self) -> apportion.v1.table_pb2.Table:
         """The points with `predicted_ttft_seconds`, `predicted_tpot_seconds`, `predicted_output_tokens_per_second`,
-        their `_lower` and `_upper`, and `supported`.
+        their `_lower` and `_upper`, `shape_distance`, `supported`, and `calibrated` where a calibration is named.
         """
 
     def __init__(
