@@ -134,7 +134,7 @@ def file_text(path: str | os.PathLike[str], field: str) -> str:
 
 def _from_csv(text: str, field: str, shown: str) -> Table:
     try:
-        lines = [cells for cells in csv.reader(io.StringIO(text), strict=True) if cells]
+        lines = [c for c in csv.reader(io.StringIO(text), strict=True, delimiter=_delimiter(text)) if c]
     except csv.Error as error:
         raise _refuse(field, shown, f"well-formed CSV ({error})") from None
     if not lines:
@@ -152,6 +152,12 @@ def _from_csv(text: str, field: str, shown: str) -> Table:
             for place, name in enumerate(header)
         }
     )
+
+
+def _delimiter(text: str) -> str:
+    """What separates the cells of a header: a comma, or where it has none a semicolon or a tab."""
+    header = text.lstrip().partition("\n")[0]
+    return next((mark for mark in ",;\t" if mark in header), ",")
 
 
 def _from_columns(source: Mapping[Any, Any], field: str) -> Table:

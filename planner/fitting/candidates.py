@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownName, Violation
-from planner.fitting.observations import Observations, columns_of_variables, observe
+from planner.fitting.observations import Observations, columns_of_variables, missing_column, observe
 from planner.fitting.runs import Runs
 from planner.fitting.sweeps import found_sweep
 from planner.laws.form import Form
@@ -99,8 +99,7 @@ def allowed_forms(runs: Runs, mapping: Mapping[str, str] | None) -> list[type[Fo
     """Every form whose variables the columns give. Raises InvalidInput where that is none."""
     present = columns_of_variables(runs, mapping)
     if "loss" not in present:
-        allowed = f"a column for it (or a mapping) among: {', '.join(runs.names)}"
-        raise InvalidInput(Violation("loss", "missing", allowed))
+        raise InvalidInput(missing_column("loss", runs))
     shares = sum(name.startswith("domain_share_") for name in present)
     kinds = list(FORMS)
     for stem in ("mixture", "mixture-power"):

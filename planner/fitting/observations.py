@@ -87,6 +87,7 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
     "nonzero_parameter_count": "nonzero",
 }
 
+LOSS_WORD = re.compile(r"(?<![a-z])(loss|nll)(?![a-z])", re.IGNORECASE)
 RUN_COLUMNS = frozenset({"run_id", "run", "run_name", "runid", "hyper_id", "wandb_id", "experiment_id", "trial_id"})
 
 
@@ -140,6 +141,8 @@ class Observations:
 def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -> dict[str, str]:
     """variable -> column, by `mapping` (column -> variable) first, then by the usual names.
 
+    The one column of numbers that is named like a loss is the loss where none has its usual name.
+
     Raises UnknownName for a mapped column the table does not have.
     """
     found: dict[str, str] = {}
@@ -157,7 +160,20 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
         numbered_name = re.fullmatch(r"(.+)_(\d+)", column)
         if numbered_name and column not in taken and canonical(numbered_name[1]) in variables():
             found.setdefault(f"{canonical(numbered_name[1])}_{numbered_name[2]}", column)
+    if "loss" not in found:
+        losses = [c for c in runs.names if LOSS_WORD.search(c) and c not in taken and not runs.columns[c].is_text]
+        if len(losses) == 1:
+            found["loss"] = losses[0]
     return found
+
+
+def missing_column(variable: str, runs: Runs) -> Violation:
+    """What is said of a variable that no column holds: the columns there are, and how to name one of them."""
+    names = runs.names
+    candidates = [c for c in names if LOSS_WORD.search(c)] if variable == "loss" else []
+    example = candidates[0] if candidates else "COLUMN"
+    allowed = f"a column for it, or a mapping such as {example}={variable}, among: {', '.join(names)}"
+    return Violation(variable, "missing", allowed)
 
 
 def observe(
@@ -189,8 +205,7 @@ def observe(
     table = _Table(runs, columns, np.flatnonzero(mask))
     values = {name: table.values(name) for name in (*form.variables, "loss")}
     missing = [name for name, v in values.items() if v is None]
-    names = ", ".join(runs.names)
-    require(*(Violation(n, "missing", f"a column for it (or a mapping) among: {names}") for n in missing))
+    require(*(missing_column(name, runs) for name in missing))
     present = {k: v for k, v in values.items() if v is not None}
     members = None if group is None else table.groups(group)
     usable = ~np.any([*(table.blank[k] for k in present)] + ([] if members is None else [members == ""]), axis=0)

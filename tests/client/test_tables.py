@@ -35,6 +35,12 @@ def test_a_byte_order_mark_and_spaces_are_not_part_of_a_cell(tmp_path: Path) -> 
     assert Table.read(tmp_path / "t.csv").columns == {"N": (1e9,), "loss": (2.5,)}
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_cells_may_be_separated_by_semicolons_or_tabs(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "t.csv").write_text(f"N{mark}loss\r\n1e9{mark}2.5\r\n")
+    assert Table.read(tmp_path / "t.csv").columns == {"N": (1e9,), "loss": (2.5,)}
+
+
 @pytest.mark.parametrize("cell", ["1_000", "0x10", "1,5", "1e", "one"])
 def test_what_is_not_written_as_a_number_makes_a_column_text(cell: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f'N\n1\n"{cell}"\n')

@@ -145,6 +145,29 @@ def test_usual_column_names_are_understood_and_overridden() -> None:
         columns_of_variables(table(), {"nothing": "loss"})
 
 
+@pytest.mark.parametrize("name", ["loss_plotted", "paloma_loss", "Pile NLL"])
+def test_the_only_column_named_like_a_loss_is_the_loss(name: str) -> None:
+    columns = dict(many(8).columns)
+    columns[name] = columns.pop("loss")
+    assert columns_of_variables(Runs(columns))["loss"] == name
+    two = {**columns, "other_loss": columns[name]}
+    assert "loss" not in columns_of_variables(Runs(two))
+    assert columns_of_variables(Runs({**two, "loss": columns[name]}))["loss"] == "loss"
+
+
+def test_a_missing_loss_is_asked_for_by_a_mapping_that_can_be_typed() -> None:
+    columns = dict(many(8).columns)
+    columns["web_loss"] = columns["code_loss"] = columns.pop("loss")
+    with pytest.raises(InvalidInput, match=r"loss = missing: .* mapping such as web_loss=loss"):
+        observe(Runs(columns), Chinchilla)
+
+
+def test_counts_in_billions_are_fitted() -> None:
+    full = many(8)
+    billions = {n: c.numbers / (1e9 if n in "ND" else 1.0) for n, c in full.columns.items() if not c.is_text}
+    assert observe(Runs.from_columns(billions), Chinchilla).variables["parameter_count"].min() < 1.0
+
+
 def test_active_parameters_are_preferred_to_totals() -> None:
     runs = many(20, N_total=np.arange(1.0, 21.0), num_experts=2.0 ** (np.arange(20) % 5))
     columns = dict(runs.columns)
@@ -177,7 +200,7 @@ def test_blank_rows_are_dropped_and_counted() -> None:
         ({"loss": [float("nan")] + [3.0] * 7}, r"loss = nan \(row 1\): a finite number between"),
         ({"loss": [3.0] * 7 + [-1.0]}, r"loss = -1 \(row 8\)"),
         ({"N": [0.0, 0.0] + [1e9] * 6}, r"N = 0 \(row 1, and 1 more\)"),
-        ({"D": [1e200] + [1e9] * 7}, r"D = 1e\+200 .*between 1 and 1e\+20 tokens"),
+        ({"D": [1e200] + [1e9] * 7}, r"D = 1e\+200 .*between 1e-09 and 1e\+20 tokens"),
         ({"D": [float("inf")] + [1e9] * 7}, r"D = inf"),
         ({"loss": ["good"] * 8}, r"loss = 'good' \(row 1\): a number"),
         ({"loss": [""] * 8}, "no row without blank cells"),
