@@ -35,7 +35,7 @@ def cautions(
     """The diagnostics that a reader has to know of, as warnings."""
     notes: list[Caution] = []
     notes += _unit_cautions(problem, found, units)
-    if units.strata is not None and found.group_count is not None:
+    if units.strata is not None and found.group_count is not None and found.group_count < FEWEST_GROUPS:
         plural = "group" if found.group_count == 1 else "groups"
         sentence = (
             f"{found.group_count} {plural} cannot show how groups differ: runs were resampled within each, so the "

@@ -12,7 +12,7 @@ lowest by luck too (winner's curse): the bias of the exponent under the runs' ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +56,13 @@ def fit_envelope(
 ) -> FittedLaw:
     """The envelope law of the runs; `group` names the column that says which curve a row is a point of.
 
+    `run_id` and the like do so unasked.
+
     Raises InvalidInput, UnknownName as other fits do, NotIdentified where fewer than five points lie on the envelope.
     """
     seen = observe(runs, Chinchilla, where=where, mapping=mapping, group=group)
+    if seen.groups is None and seen.run_labels is not None:  # a column that names the run says which curve a row is of
+        seen = replace(seen, groups=seen.run_labels)
     found = envelope_draws(seen, bootstrap, seed)
     fitted, points, curved = found.lines, found.points, found.curved
     bias = (
@@ -183,8 +187,8 @@ def _cautions(seen: Observations, curved: bool, bias: MethodBias | None) -> tupl
     notes = []
     if not curved:
         sentence = (
-            "the rows are not points of training curves (no group column, or none with three points): the envelope "
-            "rests on the few runs that no cheaper run beats"
+            "the rows are not points of training curves (no column names their run, or none has three points): the "
+            "envelope rests on the few runs that no cheaper run beats"
         )
         notes.append(Caution("FRONTIER_OF_RUNS", sentence))
     else:

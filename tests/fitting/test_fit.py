@@ -74,6 +74,19 @@ def test_a_law_records_how_it_was_made() -> None:
     assert found.search.gradient < 1e-9
 
 
+@pytest.mark.parametrize(
+    ("column", "counting"), [("N", "total"), ("N_active", "active"), ("N_nonemb", "non_embedding")]
+)
+def test_a_law_records_what_its_parameters_count(column: str, counting: str) -> None:
+    runs = runs_of(FORMS["chinchilla"], rows=30, noise=0.01)
+    renamed = Runs({(column if k == "parameter_count" else k): c for k, c in runs.columns.items()})
+    found = fit_law(renamed, bootstrap=5)
+    assert found.counting == counting
+    assert found.provenance.options["column of parameter_count"] == column
+    assert found.provenance.options["resampled"] == "30 runs"
+    assert found.provenance.data_sha256 == renamed.sha256 != runs.sha256
+
+
 def test_four_fifths_of_new_runs_fall_into_the_interval() -> None:
     entry = FORMS["chinchilla"]
     found = fit_law(runs_of(entry, noise=0.01, seed=1), bootstrap=200)

@@ -109,3 +109,9 @@ def test_unknown_group_columns_get_suggestions_and_unusable_cells_are_named() ->
         fit_law(failed, bootstrap=5, group="recipe")
     blank = Runs.from_columns({**columns, "corpus": ["", *columns["corpus"][1:]]})
     assert fit_law(blank, bootstrap=5, group="corpus").provenance.rows_dropped == 1
+
+
+def test_coefficients_by_group_are_no_want_of_groups() -> None:
+    found = fit_law(runs_of_groups(6, shared=0.01), bootstrap=20, group="corpus", sharing="scales")
+    assert found.provenance.options["resampled"] == "120 runs, within groups"
+    assert "FEW_GROUPS" not in codes(found)

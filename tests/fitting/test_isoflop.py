@@ -89,6 +89,12 @@ def test_the_envelope_of_training_curves_finds_the_exponent() -> None:
     assert exponent.parameters.value == pytest.approx(EXPONENT, abs=0.02)
 
 
+def test_a_column_that_names_the_run_makes_curves_of_its_rows() -> None:
+    named = Runs({("run_id" if k == "run" else k): c for k, c in curves().columns.items()})
+    grouped, known = fit_law(curves(), "envelope", group="run", bootstrap=5), fit_law(named, "envelope", bootstrap=5)
+    assert known.form == grouped.form
+
+
 def test_a_law_without_a_loss_formula_refuses_to_predict() -> None:
     fitted = fit_law(profiles(4.0), "isoflop", bootstrap=0)
     with pytest.raises(InvalidInput, match="loss formula"):
