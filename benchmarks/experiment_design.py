@@ -297,7 +297,9 @@ def decided(
         bought[at_random(candidates, budget, np.random.default_rng(seed).permutation(len(candidates)))] = True
     else:
         buy(bought, candidates, budget, decision, believe, d_optimal(decision) if kind == "d-optimal" else None)
-    return float(decision.best(believe(bought)[0].law)[0])
+    (found,) = believe(bought)
+    clouds = Chinchilla.from_vector(found.problem(decision.points(np.zeros(1))).vectors(found.draws))
+    return float(np.median(decision.best(clouds)))
 
 
 def decisions(name: str, seeds: int) -> Array:
