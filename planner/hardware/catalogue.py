@@ -1,4 +1,4 @@
-"""What a question may name: the shipped facts, with a caller's own accelerators, models and calibration on top.
+"""What a question may name: the shipped facts, with a caller's own accelerators, models, networks and so on on top.
 
 A frozen value that is handed down from the question to where names are looked up, so that two questions with
 different facts can be answered side by side, in one process or in several: nothing here is global, everything pickles.
@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from planner.errors import InvalidInput, UnknownName, Violation, require
 from planner.hardware import accelerators as shipped_accelerators
+from planner.hardware import clusters as shipped_clusters
+from planner.hardware import interconnects as shipped_interconnects
 from planner.hardware import shapes as shipped_shapes
 from planner.hardware.accelerators import Accelerator
+from planner.hardware.clusters import Cluster
+from planner.hardware.interconnects import Interconnect
 from planner.hardware.prices import Price, PriceBook, shipped_prices
 from planner.hardware.prices import price as shipped_price
 from planner.hardware.recalibration import Recalibration
@@ -26,23 +31,29 @@ from planner.hardware.tables import key
 class Catalogue:
     """The caller's own facts beside the shipped ones.
 
-    accelerators, models: own entries, found by their names without regard to case and punctuation.
+    accelerators, models, interconnects, clusters: own entries, found by their names without regard to case and
+        punctuation; what a cluster names must be known, shipped or own.
     calibration: constants of the caller's own stack; None for the shipped ones.
     prices: the caller's own price book; None for the shipped one.
 
     Raises:
-        InvalidInput: an own name is taken by another entry, shipped or own.
+        InvalidInput: an own name is taken by another entry, shipped or own; or a cluster names what nobody knows.
     """
 
     accelerators: tuple[Accelerator, ...] = ()
     models: tuple[ModelShape, ...] = ()
     calibration: Recalibration | None = None
     prices: PriceBook | None = None
+    interconnects: tuple[Interconnect, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
 
     def __post_init__(self) -> None:
         require(
             *_taken("accelerators", [a.name for a in self.accelerators], is_accelerator),
             *_taken("models", [m.name for m in self.models], is_model_shape),
+            *_taken("interconnects", [i.name for i in self.interconnects], is_interconnect),
+            *_taken("clusters", [c.name for c in self.clusters], is_cluster),
+            *(fault for own in self.clusters for fault in self._unknown_parts(own)),
         )
 
     def accelerator(self, name: str) -> Accelerator:
@@ -58,6 +69,46 @@ class Catalogue:
     def accelerator_names(self) -> tuple[str, ...]:
         """All names: shipped ones in the order of the table, then own ones."""
         return (*shipped_accelerators.accelerator_names(), *(a.name for a in self.accelerators))
+
+    def interconnect(self, name: str) -> Interconnect:
+        """The interconnect of that name or alias. Raises UnknownName with the nearest names, own ones among them."""
+        own = next((i for i in self.interconnects if key(i.name) == key(name)), None)
+        if own is not None:
+            return own
+        try:
+            return shipped_interconnects.interconnect(name)
+        except UnknownName:
+            raise UnknownName("interconnect", name, self.interconnect_names()) from None
+
+    def interconnect_names(self) -> tuple[str, ...]:
+        """All names: shipped ones in the order of the table, then own ones."""
+        return (*shipped_interconnects.interconnect_names(), *(i.name for i in self.interconnects))
+
+    def cluster(self, name: str) -> Cluster:
+        """The cluster of that name or alias. Raises UnknownName with the nearest names, own ones among them."""
+        own = next((c for c in self.clusters if key(c.name) == key(name)), None)
+        if own is not None:
+            return own
+        try:
+            return shipped_clusters.cluster(name)
+        except UnknownName:
+            raise UnknownName("cluster", name, self.cluster_names()) from None
+
+    def cluster_names(self) -> tuple[str, ...]:
+        """All names: shipped ones in the order of the table, then own ones."""
+        return (*shipped_clusters.cluster_names(), *(c.name for c in self.clusters))
+
+    def _unknown_parts(self, own: Cluster) -> list[Violation]:
+        parts: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+            ("accelerator", own.accelerator, self.accelerator),
+            ("scaleup_interconnect", own.scaleup_interconnect, self.interconnect),
+            ("scaleout_interconnect", own.scaleout_interconnect, self.interconnect),
+        )
+        return [
+            Violation(f"clusters[{own.name}].{field}", name, "a name in the catalogue")
+            for field, name, find in parts
+            if name and not _is_known(find, name)
+        ]
 
     def model_shape(self, name: str) -> ModelShape:
         """The shape of a model by its full or short name. Raises UnknownName with the nearest names."""
@@ -104,17 +155,27 @@ class Catalogue:
 
 def is_accelerator(name: str) -> bool:
     """Is there a shipped accelerator of that name or alias?"""
-    try:
-        shipped_accelerators.accelerator(name)
-    except UnknownName:
-        return False
-    return True
+    return _is_known(shipped_accelerators.accelerator, name)
 
 
 def is_model_shape(name: str) -> bool:
     """Is there a shipped model of that name, full or short?"""
+    return _is_known(shipped_shapes.model_shape, name)
+
+
+def is_interconnect(name: str) -> bool:
+    """Is there a shipped interconnect of that name or alias?"""
+    return _is_known(shipped_interconnects.interconnect, name)
+
+
+def is_cluster(name: str) -> bool:
+    """Is there a shipped cluster of that name or alias?"""
+    return _is_known(shipped_clusters.cluster, name)
+
+
+def _is_known(find: Callable[[str], Any], name: str) -> bool:
     try:
-        shipped_shapes.model_shape(name)
+        find(name)
     except UnknownName:
         return False
     return True

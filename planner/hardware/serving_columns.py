@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from planner.hardware.columns import Columns, Floats, first_of, numbers, require_columns, row_count, text
+from planner.hardware.placements import PLACEMENT
 from planner.hardware.tables import calibration, table
 
 ACCELERATOR = ("system", "hardware", "accelerator", "gpu")
@@ -27,9 +28,9 @@ _MAXIMUM = "max_output_tok_s_per_gpu"
 _SINGLE_STREAM_TOKENS = 1024.0  # llama.cpp's benchmark: a prompt and an answer of 1024 tokens each
 # Columns that say what runs where; rows that agree in all of them are one configuration under different loads.
 CONFIGURATION = (
-    *ACCELERATOR, *COUNT, "model", "benchmark", "task", "precision", "quant", "weight_precision", "weight_dtype",
-    "dtype", "total_params_b", "active_params_b", "parameter_count", "total_parameter_count", "expert_count",
-    "framework", "mode", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep", "parallelism", "parallel",
+    *ACCELERATOR, *PLACEMENT, *COUNT, "model", "benchmark", "task", "precision", "quant", "weight_precision",
+    "weight_dtype", "dtype", "total_params_b", "active_params_b", "parameter_count", "total_parameter_count",
+    "expert_count", "framework", "mode", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep", "parallelism", "parallel",
     *(f"{side}_{n}" for side in ("prefill", "decode")
       for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")),
 )  # fmt: skip
@@ -51,7 +52,7 @@ def require_serving(columns: Columns) -> None:
     """`InvalidInput` naming every needed column that is absent."""
     require_columns(
         columns,
-        "|".join(ACCELERATOR),
+        "|".join((*ACCELERATOR, "cluster")),
         "model|benchmark|parameter_count",
         "|".join((*_INPUTS, "avg_output_len", _SELF_CONTAINED)),
         "|".join((*_OUTPUTS, _SELF_CONTAINED)),

@@ -20,6 +20,7 @@ from planner.hardware.cells import ServingCell, serving_cell, stack
 from planner.hardware.columns import Columns, Floats, distinct_rows, row_count, take_rows, text
 from planner.hardware.frameworks import Framework, framework
 from planner.hardware.memory import weight_bytes_per_accelerator
+from planner.hardware.placements import placements
 from planner.hardware.serving_columns import (
     ACCELERATOR,
     CONFIGURATION,
@@ -189,7 +190,7 @@ def _spread(part: Any, at: Any) -> Any:
 def _configurations(
     columns: Columns, whole_batch: bool, catalogue: Catalogue
 ) -> tuple[list[_Configuration | None], dict[int, str]]:
-    chips = text(columns, next(n for n in ACCELERATOR if n in columns))
+    places = placements(columns, ACCELERATOR)
     names, stated, engine_names = models(columns), stated_precisions(columns), engines(columns)
     total, active, experts = parameter_counts(columns)
     hosts = calibration("task_host_seconds")
@@ -198,7 +199,8 @@ def _configurations(
     faults: dict[int, str] = {}
     for i, layout in enumerate(layouts(columns)):
         try:
-            chip = catalogue.accelerator(chips[i])
+            chip = places[i].chip(catalogue)
+            places[i].require_room(layout.accelerators, catalogue)
             shape = model_of(names[i], total[i], active[i], experts[i], catalogue)
             precision_name, engine = (
                 precision_of(stated[i], names[i]),

@@ -27,3 +27,13 @@ def calibration(section: str) -> dict[str, Any]:
 def key(name: str) -> str:
     """A name without case, spaces and punctuation: `H100-SXM`, `h100_sxm` and `H100 SXM` are one."""
     return re.sub(r"[^a-z0-9.]", "", name.lower())
+
+
+@cache
+def spellings(name: str, entry: str) -> dict[str, str]:
+    """Keys of the names and aliases of the entries of a table, to their names; the first to claim one has it."""
+    found: dict[str, str] = {}
+    for row in table(name)[entry]:
+        for spelling in (row["name"], *row["aliases"]):
+            found.setdefault(key(spelling), row["name"])
+    return found

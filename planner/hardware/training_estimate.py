@@ -1,8 +1,8 @@
 """Training runs of whole tables: speed, hours, goodput, energy, emissions and money, as new columns.
 
-Takes the columns of published tables (`training_points.py`) and, where given, what interrupts the run
-(`accelerator_hours_between_failures`, `checkpoint_seconds`, `restart_seconds`, `checkpoint_interval_seconds`) and where
-it runs (`sites.py`).
+Takes the columns of published tables (`training_points.py`) and, where given, the cluster or network that a run is on
+(`placements.py`), what interrupts it (`accelerator_hours_between_failures`, `checkpoint_seconds`, `restart_seconds`,
+`checkpoint_interval_seconds`) and where it runs (`sites.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[
 
     The bounds of all but the first are those of the hours: doubt about prices, grids and embodied emissions is not in
     them. Without bounds: `goodput` (share of time that trains), `best_checkpoint_interval_seconds`, `price_source`, and
-    `memory_bytes_per_accelerator` (where microbatch and layout are stated).
+    `memory_bytes_per_accelerator` (where microbatch and layout are stated); `unsupported_reason` in words.
 
     Raises:
         InvalidInput: a needed column is absent, columns differ in length, or a time between failures, of a checkpoint
@@ -67,7 +67,9 @@ def estimate_training(columns: Columns, catalogue: Catalogue = SHIPPED) -> dict[
     }
     for name, values in extra.items():
         result |= spread(name, all_rows, rows, values)
-    return result | supported(all_rows, rows)
+    reasons = np.full(all_rows, "", dtype=object)
+    reasons[list(points.reasons)] = list(points.reasons.values())
+    return result | {"unsupported_reason": reasons.tolist()} | supported(all_rows, rows)
 
 
 def _interruptions(columns: Columns, rows: Any, spot: Any, count: Any) -> tuple[Interruptions, Any]:

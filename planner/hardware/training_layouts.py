@@ -27,14 +27,17 @@ def usual_layout(
     global_batch_tokens: float,
     sequence_tokens: float,
     is_moe: bool,
+    exchanged_parameters: float | None = None,
 ) -> tuple[float, float, float]:
-    """Tensor ways, pipeline stages and bubble share of the fastest usual layout that divides the accelerators.
+    """Tensor ways, pipeline stages and bubble share of the fastest usual layout that divides the accelerators, where
+    data-parallel ranks exchange that many parameters (default: the active ones).
 
     Raises:
         UnknownName: no such precision.
         UnsupportedCombination: the accelerator lacks the precision.
     """
     sequences, domain = global_batch_tokens / sequence_tokens, chip.scaleup_domain
+    exchanged = exchanged_parameters or active_parameters
 
     def cell(tensor: int, stages: int) -> tuple[float, TrainingCell]:
         micro_batches = max(sequences * tensor * stages / accelerator_count, 1.0)
@@ -57,6 +60,6 @@ def usual_layout(
             continue
         bubble, made = cell(tensor, stages)
         time = step_share(made, active_parameters, accelerator_count)
-        time += communication_share(made, active_parameters, active_parameters, accelerator_count)
+        time += communication_share(made, active_parameters, exchanged, accelerator_count)
         best = min(best, (float(time), float(tensor), float(stages), bubble))
     return best[1:]

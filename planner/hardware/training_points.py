@@ -30,6 +30,7 @@ from planner.hardware.columns import (
     text,
 )
 from planner.hardware.memory import training_memory_bytes
+from planner.hardware.placements import PLACEMENT, placements
 from planner.hardware.precisions import precision
 from planner.hardware.shapes import ModelShape, hypothetical_shape
 from planner.hardware.tables import table
@@ -37,10 +38,11 @@ from planner.hardware.training import TrainingCell, flops_of, pipeline_bubble, t
 from planner.hardware.training_contexts import trained_context_tokens
 from planner.hardware.training_layouts import usual_layout
 
+_ACCELERATOR = ("accelerator", "gpu", "system")
 _CONFIGURATION = (
-    "accelerator", "gpu", "system", "model", "benchmark", "task", "precision", "container", "n_params", "seq_len",
+    *_ACCELERATOR, "model", "benchmark", "task", "precision", "container", "n_params", "seq_len",
     "n_accel", "n_gpus", "num_gpus", "act_ckpt", "date", "sharding", "fsdp", "tp", "pp", "vp", "cp", "ep",
-    "global_batch_seqs", "global_batch", "micro_batch",
+    "global_batch_seqs", "global_batch", "micro_batch", *PLACEMENT,
 )  # fmt: skip
 _DEFAULT_SEQUENCE = 2048.0
 _DEFAULT_ACCELERATORS = 1024.0
@@ -77,9 +79,9 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
     """Parse a table whose names are those of the catalogue.
 
     Raises:
-        InvalidInput: the accelerator, or both model and parameter count, are absent.
+        InvalidInput: accelerator and cluster, or model and parameter count, are absent.
     """
-    require_columns(columns, "accelerator|gpu|system", "model|n_params|benchmark")
+    require_columns(columns, "accelerator|gpu|system|cluster", "model|n_params|benchmark")
     rows_in_all = row_count(columns)
     total, tokens, flops = (numbers(columns, n) for n in ("n_params", "tokens", "flops"))
     active = _active(total, numbers(columns, "n_active"), tokens, flops)
@@ -130,7 +132,7 @@ class _Configuration:
 
 
 def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Configuration | None], dict[int, str]]:
-    chips = text(columns, next(n for n in ("accelerator", "gpu", "system") if n in columns))
+    places = placements(columns, _ACCELERATOR)
     rules = table("benchmarks")["training"]
     ruled = [rules.get(name, {}) for name in text(columns, "benchmark")]
     models = [name or str(rule.get("model", "")) for name, rule in zip(text(columns, "model"), ruled)]
@@ -145,15 +147,18 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
         np.array([trained_context_tokens(name, date) for name, date in zip(models, dates)]),
     )
     count = first_of(*(numbers(columns, n) for n in ("n_accel", "n_gpus", "num_gpus")))
-    counted, count = ~np.isnan(count), np.where(np.isnan(count), _DEFAULT_ACCELERATORS, count)
+    counted = ~np.isnan(count)
     sharding = [a or b for a, b in zip(text(columns, "sharding"), text(columns, "fsdp"))]
     layout = {n: numbers(columns, n) for n in ("tp", "pp", "vp", "cp", "micro_batch")}
     layout["global_batch_seqs"] = first_of(numbers(columns, "global_batch_seqs"), numbers(columns, "global_batch"))
     found: list[_Configuration | None] = []
     faults: dict[int, str] = {}
-    for i, accelerator_name in enumerate(chips):
+    for i, place in enumerate(places):
         try:
-            chip = catalogue.accelerator(accelerator_name)
+            chip = place.chip(catalogue)
+            if not counted[i]:
+                count[i] = min(_DEFAULT_ACCELERATORS, place.accelerator_limit(catalogue))
+            place.require_room(count[i], catalogue)
             shape, frozen = _shape(models[i], total[i], active[i], catalogue), tasks[i] == "lora"
             own = {n: float(v[i]) for n, v in layout.items()}
             tokens_of_a_sequence = sequence[i] if sequence[i] > 0 else _DEFAULT_SEQUENCE
@@ -162,11 +167,13 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
             name, full = _precision(stated[i], container[i]), recompute[i].lower() in ("true", "full")
             if not given[i] and ruled[i] and not precision(name).available_on(chip):
                 name = "bf16"  # rules of a benchmark leave the format open
+            # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
+            exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
             tensor, stages, bubble = _degree(own["tp"]), _degree(own["pp"]), _bubble(own, count[i])
             if np.isnan(own["tp"]) and np.isnan(own["pp"]) and np.isfinite(batch):
                 size = float(shape.active_parameters)
                 tensor, stages, bubble = usual_layout(
-                    chip, name, size, count[i], batch, tokens_of_a_sequence, shape.is_moe
+                    chip, name, size, count[i], batch, tokens_of_a_sequence, shape.is_moe, float(exchanged)
                 )
             cell = training_cell(
                 chip,
@@ -181,8 +188,6 @@ def _configurations(columns: Columns, catalogue: Catalogue) -> tuple[list[_Confi
                 maturity_years=_maturity_years(chip, dates[i]),
             )
             _check_memory(shape, chip.memory_bytes, count[i], frozen=frozen)
-            # Experts spread over ranks travel as tokens; each rank's own experts are exchanged as weights.
-            exchanged = max(shape.active_parameters, shape.total_parameters / _degree(experts[i]))
             whole = float(flops_of(shape, 1.0, tokens_of_a_sequence))
             attention = whole - 6.0 * float(shape.active_parameters)
             if frozen:  # weights without gradients: neither computed (2 of 6 N) nor exchanged (1 of 3)
