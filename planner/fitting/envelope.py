@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
 from planner.fitting.fit import FittedLaw
-from planner.fitting.method_bias import MethodBias, method_bias
+from planner.fitting.method_bias import MethodBias, method_bias, widened
 from planner.fitting.observations import Observations, observe
 from planner.fitting.optima import allocation_law, plain_diagnostics
 from planner.fitting.runs import Runs
+from planner.fitting.slips import slip_cautions
 from planner.laws.allocation_line import Envelope
 from planner.laws.caution import Caution
 from planner.laws.chinchilla import Chinchilla
@@ -75,11 +76,11 @@ def fit_envelope(
     what = "envelope of training curves" if curved else "frontier of finished runs"
     return allocation_law(
         Envelope,
-        fitted,
+        widened(fitted, bias, seen, seed),
         seen,
         runs,
         plain_diagnostics(seen, np.zeros(0), np.zeros(0), points),
-        _cautions(seen, curved, bias),
+        _cautions(seen, curved, bias) + slip_cautions(seen),
         {"bootstrap": str(bootstrap), "where": where or "", "group": group or "", "envelope": what},
         name=name,
         seed=seed,

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
 from planner.fitting.fit import FittedLaw
-from planner.fitting.method_bias import MethodBias, method_bias
+from planner.fitting.method_bias import MethodBias, method_bias, widened
 from planner.fitting.observations import Observations, observe
 from planner.fitting.optima import FEWEST_BUDGETS, Optima, allocation_law, lines, plain_diagnostics
 from planner.fitting.runs import Runs
+from planner.fitting.slips import slip_cautions
 from planner.laws.allocation_line import IsoFlop
 from planner.laws.caution import Caution
 from planner.laws.chinchilla import Chinchilla
@@ -67,11 +68,11 @@ def fit_isoflop(
     bias = method_bias(seen, lambda losses: exponent(seen, groups, losses), seed)
     return allocation_law(
         IsoFlop,
-        fitted,
+        widened(fitted, bias, seen, seed),
         seen,
         runs,
         plain_diagnostics(seen, residuals, targets, len(groups)),
-        _cautions(seen, groups, optima, fitted, bias),
+        _cautions(seen, groups, optima, fitted, bias) + slip_cautions(seen),
         {"bootstrap": str(bootstrap), "where": where or "", "half width in parameters": "4"},
         name=name,
         seed=seed,

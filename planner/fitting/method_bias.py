@@ -3,7 +3,7 @@
 The parametric law is fitted to the runs, its losses at their (N, D) are taken as truth, without noise (bias of the
 method: a parabola is not the profile, an envelope picks among few sizes) and with the noise of the residuals (winner's
 curse: the lowest of noisy runs is lowest by luck too). The difference between the exponent read off and the law's own
-is the bias, as far as the law is right.
+is the bias, as far as the law is right: so it is not taken off the estimate, but its size is part of the interval.
 """
 
 from __future__ import annotations
@@ -77,3 +77,14 @@ def method_bias(
     if not np.isfinite(plain) or len(sample) < SIMULATIONS // 2:
         return None
     return MethodBias(plain - truth, float(sample.mean()) - truth, float(sample.std(ddof=1)), noise)
+
+
+def widened(fitted: Array, bias: MethodBias | None, seen: Observations, seed: int) -> Array:
+    """Lines (draws + 1, 4: ln G_N, a, ln G_D, b) whose draws err by the bias too, about the middle of the runs."""
+    if bias is None:
+        return fitted
+    size = max(abs(bias.without_noise), abs(bias.with_noise))
+    turn = size * np.random.default_rng([seed, 2]).standard_normal(len(fitted))
+    turn[0] = 0.0
+    middle = float(np.mean(np.log(seen.training_flops)))
+    return np.asarray(fitted + np.stack([-turn * middle, turn, turn * middle, -turn], axis=1))
