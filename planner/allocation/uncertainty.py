@@ -21,7 +21,7 @@ from planner.allocation.polish import Stack, newton
 from planner.allocation.program import Program, build
 from planner.hardware import interval_factors
 from planner.hardware.intervals import Interval
-from planner.laws import Caution, Chinchilla, Kaplan
+from planner.laws import Caution, Chinchilla, DataConstrained, Kaplan
 from planner.posynomial import NotLogLogConvex, stacked, variable
 
 Array = NDArray[np.float64]
@@ -137,6 +137,8 @@ def _program_of_draws(decided: Decided, draws: Array, objective: str, limits: Ma
     symbols = {n: settled[n] if n in settled else variable(n) for n in model.loss.law.form.variables}
     metrics = {name: metric.cell(cell) for name, metric in model.metrics.items()}
     cloud = type(model.loss.law.form)(*draws.T)
+    if isinstance(cloud, DataConstrained):  # without a limit on its tokens, so that the plan is that of the base law
+        cloud = cloud.base
     bounds: dict[str, Any] = dict(limits)
     if "loss" in limits:
         bounds["loss"] = np.asarray(cloud.inner_for_loss(limits["loss"]), float) + np.zeros(len(draws))

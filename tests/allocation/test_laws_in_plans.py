@@ -4,6 +4,8 @@ The question is made from the form itself (what can be enumerated is, budgets bo
 its usual range), so a form is covered by being in the catalogue.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,18 @@ def test_no_decision_is_better_than_the_plan(kind):
     searched = signed or kind.optimisation_class is OptimisationClass.SEARCH
     assert plan.outcome is (Outcome.FEASIBLE if searched else Outcome.OPTIMAL)
     assert explain(plan)
+
+
+def test_a_fitted_law_of_repeated_data_plans_without_a_limit_on_unique_tokens():
+    kind = next(kind for kind in FORMS if kind.form_name == "data-constrained")
+    published = law_of(kind)
+    draws = np.array(list(published.form.values().values())) * np.exp(np.random.default_rng(0).normal(0, 0.01, (60, 7)))
+    base = replace(published, name="base", form=published.form.base)
+    plan = plan_training(TrainingProblem(replace(published, draws=draws), {"training_flops": BUDGET}))
+    unlimited = plan_training(TrainingProblem(base, {"training_flops": BUDGET})).decision
+    assert plan.decision.parameter_count == pytest.approx(unlimited.parameter_count, rel=1e-6)
+    interval = plan.decision_intervals["parameter_count"]
+    assert interval.lower < plan.decision.parameter_count < interval.upper
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMS if set(kind.variables) - set(FREE)], ids=lambda k: k.form_name)
