@@ -113,6 +113,11 @@ class _Weighed:
     probability: Array  # (metrics, cells)
 
 
+def _inverse_chi_square(ratio: Array) -> Array:
+    """Log density of a standard deviation at usual / ratio, if the usual one is worth `NOISE_RUNS` runs."""
+    return np.asarray(0.5 * NOISE_RUNS * (np.log(ratio**2) - ratio**2))
+
+
 class _Metrics:
     """Several metrics of the same runs, each with its own coefficients, fitted as members of one batch."""
 
@@ -176,9 +181,9 @@ class _Metrics:
         matrix, _ = members.normal(best, predicted, self.part.slopes(best, predicted))
         evidence = np.log(members.weights[:, : members.runs]).sum(axis=1) - cost
         evidence -= 0.5 * np.linalg.slogdet(matrix)[1]
-        ratio = (self.usual / np.tile(noise, self.metrics)) ** 2
-        evidence += 0.5 * NOISE_RUNS * (np.log(ratio) - ratio)  # scaled inverse chi-square
-        table = evidence.reshape(self.metrics, cells)
+        table = evidence.reshape(self.metrics, cells) + _inverse_chi_square(self.usual / noise)
+        if self.distance is not None and self.distance.usual is not None:
+            table += _inverse_chi_square(self.distance.usual / misfit)
         odds = np.exp(table - table.max(axis=1, keepdims=True))
         return _Weighed(noise, misfit, best.reshape(self.metrics, cells, -1), odds / odds.sum(axis=1, keepdims=True))
 

@@ -4,12 +4,16 @@
 the best N and D at a compute budget; its regret is the loss above the best at that budget, or the compute it is worth.
 If x* is the chosen log N and the loss along the budget is ℓ(x, θ), then δx* = -ℓ_xθ δθ / ℓ_xx and the regret is
 ½ (ℓ_xθ δθ)² / ℓ_xx: a variance again, along one direction of the coefficients.
+
+`usual_misfit` is what a form is expected to miss per unit of distance, before any run (log loss): anything for a loss,
+little for a best size, which what is missed at all sizes alike does not move.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +34,7 @@ class LossAt:
     """The loss at target points: name -> (points,)."""
 
     points: Mapping[str, Array]
+    usual_misfit: ClassVar[float | None] = None
 
     def anchors(self) -> Mapping[str, Array]:
         """Where predictions have to be within reason."""
@@ -53,6 +58,7 @@ class ComputeOptimal:
     training_flops: float
     compute_model: ComputeModel = SIMPLE
     others: Mapping[str, float] = field(default_factory=dict)
+    usual_misfit: ClassVar[float | None] = 0.005
 
     def check(self, form: type[Form]) -> None:
         """Raises InvalidInput if the form has no such decision."""

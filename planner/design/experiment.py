@@ -104,7 +104,7 @@ def beliefs_after(
     prior = None if law is None else law_prior(law.form, law.draws)
     far = decision.anchors()
     anchors = {k: np.concatenate([candidates.variables[k], far[k]]) for k in form.variables}
-    distance = Distance.to(form.variables, far, candidates.variables)
+    distance = Distance.to(form.variables, far, candidates.variables, decision.usual_misfit)
     table = np.asarray(losses, float)
     table = table[:, None] if table.ndim == 1 else table
     return believe(form, variables, table, anchors, prior=prior, distance=distance, draws=draws, seed=seed)

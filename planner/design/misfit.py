@@ -25,19 +25,24 @@ MARKS = 120
 @dataclass(frozen=True, eq=False)
 class Distance:
     """Distances between logarithms of the variables, in units of their spread over candidates and aims, to the nearest
-    of `aims` (aims, variables); less `nearest`, that of the nearest candidate."""
+    of `aims` (aims, variables); less `nearest`, that of the nearest candidate. `usual` is the misfit per unit that is
+    expected before any run, None if any is as likely as any other."""
 
     names: tuple[str, ...]
     scales: Array
     aims: Array
     nearest: float
+    usual: float | None
 
     @classmethod
-    def to(cls, names: tuple[str, ...], aims: Mapping[str, Array], candidates: Mapping[str, Array]) -> Distance:
+    def to(
+        cls, names: tuple[str, ...], aims: Mapping[str, Array], candidates: Mapping[str, Array],
+        usual: float | None = None,
+    ) -> Distance:  # fmt: skip
         """The distance to these aims."""
         scales = _scales(names, aims, candidates)
-        made = cls(names, scales, _coordinates(names, aims, scales), 0.0)
-        return cls(names, scales, made.aims, float(made.of(candidates).min()))
+        made = cls(names, scales, _coordinates(names, aims, scales), 0.0, usual)
+        return cls(names, scales, made.aims, float(made.of(candidates).min()), usual)
 
     def of(self, variables: Mapping[str, Array]) -> Array:
         """Distance of each point (points,)."""
