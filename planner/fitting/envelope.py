@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
+from planner.fitting.clusters import alike
 from planner.fitting.fit import FittedLaw
 from planner.fitting.method_bias import MethodBias, method_bias, widened
 from planner.fitting.observations import Observations, observe
@@ -106,9 +107,11 @@ def envelope_draws(seen: Observations, bootstrap: int, seed: int) -> EnvelopeDra
         size = len(curves.log_parameters)
         drawn = generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0
         return EnvelopeDraws(*envelope_of_curves(curves, np.vstack([np.ones(size, dtype=bool), drawn])), curved=True)
-    size = len(seen.losses)
-    drawn = generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0
-    present = np.vstack([np.ones(size, dtype=bool), drawn])
+    points = alike(seen, set())
+    assert points is not None  # the form has variables
+    size = int(points.max()) + 1
+    drawn = (generator.multinomial(size, np.full(size, 1.0 / size), size=bootstrap) > 0)[:, points]
+    present = np.vstack([np.ones(len(points), dtype=bool), drawn])
     return EnvelopeDraws(*envelope_of_runs(seen, seen.losses, present), curved=False)
 
 

@@ -80,10 +80,16 @@ def method_bias(
 
 
 def widened(fitted: Array, bias: MethodBias | None, seen: Observations, seed: int) -> Array:
-    """Lines (draws + 1, 4: ln G_N, a, ln G_D, b) whose draws err by the bias too, about the middle of the runs."""
+    """Lines (draws + 1, 4: ln G_N, a, ln G_D, b) whose draws err by the bias too, about the middle of the runs.
+
+    And by the scatter that the noise of the runs gives the exponent, as far as the draws show less.
+    """
     if bias is None:
         return fitted
-    size = max(abs(bias.without_noise), abs(bias.with_noise))
+    known = fitted[1:, 1][np.isfinite(fitted[1:, 1])]
+    shown = float(known.std()) if len(known) else 0.0
+    lacking = max(bias.scatter**2 - shown**2, 0.0)
+    size = float(np.sqrt(max(abs(bias.without_noise), abs(bias.with_noise)) ** 2 + lacking))
     turn = size * np.random.default_rng([seed, 2]).standard_normal(len(fitted))
     turn[0] = 0.0
     middle = float(np.mean(np.log(seen.training_flops)))
