@@ -13,6 +13,7 @@ from planner.errors import InvalidInput, Violation
 
 RUN_SETS, LAWS, PLANS, OPERATIONS = "runSets", "laws", "plans", "operations"
 ACCELERATORS, MODEL_SHAPES = "accelerators", "modelShapes"
+INTERCONNECTS, CLUSTERS = "interconnects", "clusters"
 CALIBRATIONS, PRICE_BOOKS = "calibrations", "priceBooks"
 
 _USER_ID = re.compile(r"[a-z][a-z0-9-]{0,61}")

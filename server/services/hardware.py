@@ -18,6 +18,7 @@ from apportion.v1 import (
     hardware_pb2,
     hardware_service_pb2,
     hardware_service_pb2_grpc,
+    network_pb2,
     price_book_pb2,
     table_pb2,
 )
@@ -25,6 +26,7 @@ from planner import hardware
 from server import names
 from server.convert import tables
 from server.convert.hardware import own_accelerator, own_model_shape, to_accelerator, to_model_shape, with_configuration
+from server.convert.networks import to_cluster, to_interconnect
 from server.errors import AlreadyExists
 from server.interceptors.around import Context
 from server.pages import read_page, slice_page
@@ -127,6 +129,30 @@ class HardwareService(hardware_service_pb2_grpc.HardwareServicer):
     ) -> empty_pb2.Empty:
         await self._own.remove(model_shapes, names.MODEL_SHAPES, request.name)
         return empty_pb2.Empty()
+
+    async def GetInterconnect(
+        self, request: hardware_service_pb2.GetInterconnectRequest, context: Context
+    ) -> network_pb2.Interconnect:
+        return to_interconnect(hardware.interconnect(names.identity(names.INTERCONNECTS, request.name)))
+
+    async def ListInterconnects(
+        self, request: hardware_service_pb2.ListInterconnectsRequest, context: Context
+    ) -> hardware_service_pb2.ListInterconnectsResponse:
+        chosen, token = slice_page(read_page(request, "interconnects"), sorted(hardware.interconnect_names()), str)
+        found = [to_interconnect(hardware.interconnect(name)) for name in chosen]
+        return hardware_service_pb2.ListInterconnectsResponse(interconnects=found, next_page_token=token)
+
+    async def GetCluster(
+        self, request: hardware_service_pb2.GetClusterRequest, context: Context
+    ) -> network_pb2.Cluster:
+        return to_cluster(hardware.cluster(names.identity(names.CLUSTERS, request.name)))
+
+    async def ListClusters(
+        self, request: hardware_service_pb2.ListClustersRequest, context: Context
+    ) -> hardware_service_pb2.ListClustersResponse:
+        chosen, token = slice_page(read_page(request, "clusters"), sorted(hardware.cluster_names()), str)
+        found = [to_cluster(hardware.cluster(name)) for name in chosen]
+        return hardware_service_pb2.ListClustersResponse(clusters=found, next_page_token=token)
 
     async def Calibrate(
         self, request: hardware_service_pb2.CalibrateRequest, context: Context

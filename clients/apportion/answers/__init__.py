@@ -28,6 +28,7 @@ from apportion.answers.hardware import (
     RefusedMeasurement,
 )
 from apportion.answers.laws import ComputeOptimalExponent, Law, LawDraws, RunSet
+from apportion.answers.networks import Cluster, Interconnect
 from apportion.answers.plans import (
     Alternative,
     BindingLimit,
@@ -48,6 +49,7 @@ __all__ = [
     "BindingLimit",
     "Calibration",
     "Certificate",
+    "Cluster",
     "ComparisonSplit",
     "ComputeOptimalExponent",
     "Conflict",
@@ -57,6 +59,7 @@ __all__ = [
     "FormComparison",
     "FormScore",
     "Front",
+    "Interconnect",
     "Law",
     "LawDraws",
     "MeasuredGroup",

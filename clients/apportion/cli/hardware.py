@@ -1,4 +1,4 @@
-"""`apportion hardware accelerators | models | prices`: the catalogue, and what is added to it."""
+"""`apportion hardware accelerators | models | interconnects | clusters | prices`: the catalogue, and what is added."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from apportion import requests
-from apportion.cli import prices, show_hardware
+from apportion.cli import networks, prices, show_hardware
 from apportion.cli.options import (
     EndpointOption,
     Output,
@@ -26,6 +26,8 @@ accelerators = typer.Typer(no_args_is_help=True)
 models = typer.Typer(no_args_is_help=True)
 app.add_typer(accelerators, name="accelerators", help="Accelerators with their prices.")
 app.add_typer(models, name="models", help="Shapes of known models.")
+app.add_typer(networks.interconnects, name="interconnects", help="What accelerators talk over.")
+app.add_typer(networks.clusters, name="clusters", help="Accelerators with the network between their nodes.")
 app.add_typer(prices.app, name="prices", help="Offers on record, and price books of your own.")
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="what to call it; a-z, 0-9 and -")]

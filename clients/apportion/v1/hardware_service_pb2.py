@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from apportion.v1 import calibration_pb2 as apportion_dot_v1_dot_calibration__pb2
 from apportion.v1 import hardware_pb2 as apportion_dot_v1_dot_hardware__pb2
+from apportion.v1 import network_pb2 as apportion_dot_v1_dot_network__pb2
 from apportion.v1 import price_book_pb2 as apportion_dot_v1_dot_price__book__pb2
 from apportion.v1 import table_pb2 as apportion_dot_v1_dot_table__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
@@ -33,7 +34,7 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#apportion/v1/hardware_service.proto\x12\x0c\x61pportion.v1\x1a\x1e\x61pportion/v1/calibration.proto\x1a\x1b\x61pportion/v1/hardware.proto\x1a\x1d\x61pportion/v1/price_book.proto\x1a\x18\x61pportion/v1/table.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\"I\n\x15GetAcceleratorRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\"L\n\x17ListAcceleratorsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x18ListAcceleratorsResponse\x12/\n\x0c\x61\x63\x63\x65lerators\x18\x01 \x03(\x0b\x32\x19.apportion.v1.Accelerator\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x14GetModelShapeRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\"K\n\x16ListModelShapesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"b\n\x17ListModelShapesResponse\x12.\n\x0cmodel_shapes\x18\x01 \x03(\x0b\x32\x18.apportion.v1.ModelShape\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"|\n\x16\x45stimateServingRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x63\x61libration\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"=\n\x17\x45stimateServingResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"{\n\x15\x45stimateEnergyRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x63\x61libration\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"<\n\x16\x45stimateEnergyResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"z\n\x17\x45stimateTrainingRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x34\n\nprice_book\x18\x02 \x01(\tB \xe2\x41\x01\x01\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook\">\n\x18\x45stimateTrainingResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"\xad\x01\n\x18\x43reateAcceleratorRequest\x12\x1c\n\x0e\x61\x63\x63\x65lerator_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\x0b\x61\x63\x63\x65lerator\x18\x02 \x01(\x0b\x32\x19.apportion.v1.AcceleratorB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"L\n\x18\x44\x65leteAcceleratorRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\"\xab\x01\n\x17\x43reateModelShapeRequest\x12\x1c\n\x0emodel_shape_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x33\n\x0bmodel_shape\x18\x02 \x01(\x0b\x32\x18.apportion.v1.ModelShapeB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"J\n\x17\x44\x65leteModelShapeRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\"\xac\x04\n\x10\x43\x61librateRequest\x12\x1c\n\x0e\x63\x61libration_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x39\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x1d.apportion.v1.MeasurementFileB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\x12\x30\n\x05model\x18\x04 \x01(\tB!\xe2\x41\x01\x01\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\x12\x17\n\tprecision\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x65ngine\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x0ftensor_parallel\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12$\n\x11pipeline_parallel\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\"\n\x0f\x65xpert_parallel\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12$\n\x11\x61\x63\x63\x65lerator_count\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12 \n\nrequest_id\x18\x0b \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x12\n\x10_tensor_parallelB\x14\n\x12_pipeline_parallelB\x12\n\x10_expert_parallelB\x14\n\x12_accelerator_count\"A\n\x0fMeasurementFile\x12\x17\n\tfile_name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\"\n\x11\x43\x61librateMetadata\x12\r\n\x05stage\x18\x01 \x01(\t\"I\n\x15GetCalibrationRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"L\n\x17ListCalibrationsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x18ListCalibrationsResponse\x12/\n\x0c\x63\x61librations\x18\x01 \x03(\x0b\x32\x19.apportion.v1.Calibration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x44\x65leteCalibrationRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"\xa7\x01\n\x16\x43reatePriceBookRequest\x12\x1b\n\rprice_book_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\nprice_book\x18\x02 \x01(\x0b\x32\x17.apportion.v1.PriceBookB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"E\n\x13GetPriceBookRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook\"J\n\x15ListPriceBooksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"_\n\x16ListPriceBooksResponse\x12,\n\x0bprice_books\x18\x01 \x03(\x0b\x32\x17.apportion.v1.PriceBook\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x16\x44\x65letePriceBookRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook2\xaa\r\n\x08Hardware\x12P\n\x0eGetAccelerator\x12#.apportion.v1.GetAcceleratorRequest\x1a\x19.apportion.v1.Accelerator\x12V\n\x11\x43reateAccelerator\x12&.apportion.v1.CreateAcceleratorRequest\x1a\x19.apportion.v1.Accelerator\x12S\n\x11\x44\x65leteAccelerator\x12&.apportion.v1.DeleteAcceleratorRequest\x1a\x16.google.protobuf.Empty\x12\x61\n\x10ListAccelerators\x12%.apportion.v1.ListAcceleratorsRequest\x1a&.apportion.v1.ListAcceleratorsResponse\x12M\n\rGetModelShape\x12\".apportion.v1.GetModelShapeRequest\x1a\x18.apportion.v1.ModelShape\x12S\n\x10\x43reateModelShape\x12%.apportion.v1.CreateModelShapeRequest\x1a\x18.apportion.v1.ModelShape\x12Q\n\x10\x44\x65leteModelShape\x12%.apportion.v1.DeleteModelShapeRequest\x1a\x16.google.protobuf.Empty\x12^\n\x0fListModelShapes\x12$.apportion.v1.ListModelShapesRequest\x1a%.apportion.v1.ListModelShapesResponse\x12o\n\tCalibrate\x12\x1e.apportion.v1.CalibrateRequest\x1a\x1d.google.longrunning.Operation\"#\xca\x41 \n\x0b\x43\x61libration\x12\x11\x43\x61librateMetadata\x12P\n\x0eGetCalibration\x12#.apportion.v1.GetCalibrationRequest\x1a\x19.apportion.v1.Calibration\x12\x61\n\x10ListCalibrations\x12%.apportion.v1.ListCalibrationsRequest\x1a&.apportion.v1.ListCalibrationsResponse\x12S\n\x11\x44\x65leteCalibration\x12&.apportion.v1.DeleteCalibrationRequest\x1a\x16.google.protobuf.Empty\x12P\n\x0f\x43reatePriceBook\x12$.apportion.v1.CreatePriceBookRequest\x1a\x17.apportion.v1.PriceBook\x12J\n\x0cGetPriceBook\x12!.apportion.v1.GetPriceBookRequest\x1a\x17.apportion.v1.PriceBook\x12[\n\x0eListPriceBooks\x12#.apportion.v1.ListPriceBooksRequest\x1a$.apportion.v1.ListPriceBooksResponse\x12O\n\x0f\x44\x65letePriceBook\x12$.apportion.v1.DeletePriceBookRequest\x1a\x16.google.protobuf.Empty\x12^\n\x0f\x45stimateServing\x12$.apportion.v1.EstimateServingRequest\x1a%.apportion.v1.EstimateServingResponse\x12[\n\x0e\x45stimateEnergy\x12#.apportion.v1.EstimateEnergyRequest\x1a$.apportion.v1.EstimateEnergyResponse\x12\x61\n\x10\x45stimateTraining\x12%.apportion.v1.EstimateTrainingRequest\x1a&.apportion.v1.EstimateTrainingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#apportion/v1/hardware_service.proto\x12\x0c\x61pportion.v1\x1a\x1e\x61pportion/v1/calibration.proto\x1a\x1b\x61pportion/v1/hardware.proto\x1a\x1a\x61pportion/v1/network.proto\x1a\x1d\x61pportion/v1/price_book.proto\x1a\x18\x61pportion/v1/table.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\"I\n\x15GetAcceleratorRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\"L\n\x17ListAcceleratorsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x18ListAcceleratorsResponse\x12/\n\x0c\x61\x63\x63\x65lerators\x18\x01 \x03(\x0b\x32\x19.apportion.v1.Accelerator\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x14GetModelShapeRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\"K\n\x16ListModelShapesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"b\n\x17ListModelShapesResponse\x12.\n\x0cmodel_shapes\x18\x01 \x03(\x0b\x32\x18.apportion.v1.ModelShape\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"|\n\x16\x45stimateServingRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x63\x61libration\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"=\n\x17\x45stimateServingResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"{\n\x15\x45stimateEnergyRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x63\x61libration\x18\x02 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"<\n\x16\x45stimateEnergyResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"z\n\x17\x45stimateTrainingRequest\x12)\n\x06points\x18\x01 \x01(\x0b\x32\x13.apportion.v1.TableB\x04\xe2\x41\x01\x02\x12\x34\n\nprice_book\x18\x02 \x01(\tB \xe2\x41\x01\x01\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook\">\n\x18\x45stimateTrainingResponse\x12\"\n\x05table\x18\x01 \x01(\x0b\x32\x13.apportion.v1.Table\"\xad\x01\n\x18\x43reateAcceleratorRequest\x12\x1c\n\x0e\x61\x63\x63\x65lerator_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\x0b\x61\x63\x63\x65lerator\x18\x02 \x01(\x0b\x32\x19.apportion.v1.AcceleratorB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"L\n\x18\x44\x65leteAcceleratorRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\"\xab\x01\n\x17\x43reateModelShapeRequest\x12\x1c\n\x0emodel_shape_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x33\n\x0bmodel_shape\x18\x02 \x01(\x0b\x32\x18.apportion.v1.ModelShapeB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"J\n\x17\x44\x65leteModelShapeRequest\x12/\n\x04name\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\"\xac\x04\n\x10\x43\x61librateRequest\x12\x1c\n\x0e\x63\x61libration_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x39\n\x0cmeasurements\x18\x02 \x03(\x0b\x32\x1d.apportion.v1.MeasurementFileB\x04\xe2\x41\x01\x02\x12\x37\n\x0b\x61\x63\x63\x65lerator\x18\x03 \x01(\tB\"\xe2\x41\x01\x01\xfa\x41\x1b\n\x19\x61pportion.dev/Accelerator\x12\x30\n\x05model\x18\x04 \x01(\tB!\xe2\x41\x01\x01\xfa\x41\x1a\n\x18\x61pportion.dev/ModelShape\x12\x17\n\tprecision\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x65ngine\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\x0ftensor_parallel\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12$\n\x11pipeline_parallel\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\"\n\x0f\x65xpert_parallel\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12$\n\x11\x61\x63\x63\x65lerator_count\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12 \n\nrequest_id\x18\x0b \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x12\n\x10_tensor_parallelB\x14\n\x12_pipeline_parallelB\x12\n\x10_expert_parallelB\x14\n\x12_accelerator_count\"A\n\x0fMeasurementFile\x12\x17\n\tfile_name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x63ontent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\"\n\x11\x43\x61librateMetadata\x12\r\n\x05stage\x18\x01 \x01(\t\"I\n\x15GetCalibrationRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"L\n\x17ListCalibrationsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x18ListCalibrationsResponse\x12/\n\x0c\x63\x61librations\x18\x01 \x03(\x0b\x32\x19.apportion.v1.Calibration\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x44\x65leteCalibrationRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19\x61pportion.dev/Calibration\"\xa7\x01\n\x16\x43reatePriceBookRequest\x12\x1b\n\rprice_book_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x31\n\nprice_book\x18\x02 \x01(\x0b\x32\x17.apportion.v1.PriceBookB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"E\n\x13GetPriceBookRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook\"J\n\x15ListPriceBooksRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"_\n\x16ListPriceBooksResponse\x12,\n\x0bprice_books\x18\x01 \x03(\x0b\x32\x17.apportion.v1.PriceBook\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x16\x44\x65letePriceBookRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17\x61pportion.dev/PriceBook\"K\n\x16GetInterconnectRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xe2\x41\x01\x02\xfa\x41\x1c\n\x1a\x61pportion.dev/Interconnect\"M\n\x18ListInterconnectsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"g\n\x19ListInterconnectsResponse\x12\x31\n\rinterconnects\x18\x01 \x03(\x0b\x32\x1a.apportion.v1.Interconnect\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11GetClusterRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15\x61pportion.dev/Cluster\"H\n\x13ListClustersRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"X\n\x14ListClustersResponse\x12\'\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x15.apportion.v1.Cluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x82\x10\n\x08Hardware\x12P\n\x0eGetAccelerator\x12#.apportion.v1.GetAcceleratorRequest\x1a\x19.apportion.v1.Accelerator\x12V\n\x11\x43reateAccelerator\x12&.apportion.v1.CreateAcceleratorRequest\x1a\x19.apportion.v1.Accelerator\x12S\n\x11\x44\x65leteAccelerator\x12&.apportion.v1.DeleteAcceleratorRequest\x1a\x16.google.protobuf.Empty\x12\x61\n\x10ListAccelerators\x12%.apportion.v1.ListAcceleratorsRequest\x1a&.apportion.v1.ListAcceleratorsResponse\x12M\n\rGetModelShape\x12\".apportion.v1.GetModelShapeRequest\x1a\x18.apportion.v1.ModelShape\x12S\n\x10\x43reateModelShape\x12%.apportion.v1.CreateModelShapeRequest\x1a\x18.apportion.v1.ModelShape\x12Q\n\x10\x44\x65leteModelShape\x12%.apportion.v1.DeleteModelShapeRequest\x1a\x16.google.protobuf.Empty\x12^\n\x0fListModelShapes\x12$.apportion.v1.ListModelShapesRequest\x1a%.apportion.v1.ListModelShapesResponse\x12S\n\x0fGetInterconnect\x12$.apportion.v1.GetInterconnectRequest\x1a\x1a.apportion.v1.Interconnect\x12\x64\n\x11ListInterconnects\x12&.apportion.v1.ListInterconnectsRequest\x1a\'.apportion.v1.ListInterconnectsResponse\x12\x44\n\nGetCluster\x12\x1f.apportion.v1.GetClusterRequest\x1a\x15.apportion.v1.Cluster\x12U\n\x0cListClusters\x12!.apportion.v1.ListClustersRequest\x1a\".apportion.v1.ListClustersResponse\x12o\n\tCalibrate\x12\x1e.apportion.v1.CalibrateRequest\x1a\x1d.google.longrunning.Operation\"#\xca\x41 \n\x0b\x43\x61libration\x12\x11\x43\x61librateMetadata\x12P\n\x0eGetCalibration\x12#.apportion.v1.GetCalibrationRequest\x1a\x19.apportion.v1.Calibration\x12\x61\n\x10ListCalibrations\x12%.apportion.v1.ListCalibrationsRequest\x1a&.apportion.v1.ListCalibrationsResponse\x12S\n\x11\x44\x65leteCalibration\x12&.apportion.v1.DeleteCalibrationRequest\x1a\x16.google.protobuf.Empty\x12P\n\x0f\x43reatePriceBook\x12$.apportion.v1.CreatePriceBookRequest\x1a\x17.apportion.v1.PriceBook\x12J\n\x0cGetPriceBook\x12!.apportion.v1.GetPriceBookRequest\x1a\x17.apportion.v1.PriceBook\x12[\n\x0eListPriceBooks\x12#.apportion.v1.ListPriceBooksRequest\x1a$.apportion.v1.ListPriceBooksResponse\x12O\n\x0f\x44\x65letePriceBook\x12$.apportion.v1.DeletePriceBookRequest\x1a\x16.google.protobuf.Empty\x12^\n\x0f\x45stimateServing\x12$.apportion.v1.EstimateServingRequest\x1a%.apportion.v1.EstimateServingResponse\x12[\n\x0e\x45stimateEnergy\x12#.apportion.v1.EstimateEnergyRequest\x1a$.apportion.v1.EstimateEnergyResponse\x12\x61\n\x10\x45stimateTraining\x12%.apportion.v1.EstimateTrainingRequest\x1a&.apportion.v1.EstimateTrainingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -136,64 +137,88 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPRICEBOOKSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_DELETEPRICEBOOKREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEPRICEBOOKREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\031\n\027apportion.dev/PriceBook'
+  _globals['_GETINTERCONNECTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETINTERCONNECTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\034\n\032apportion.dev/Interconnect'
+  _globals['_LISTINTERCONNECTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTINTERCONNECTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTINTERCONNECTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTINTERCONNECTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_GETCLUSTERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETCLUSTERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025apportion.dev/Cluster'
+  _globals['_LISTCLUSTERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCLUSTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTCLUSTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCLUSTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_HARDWARE'].methods_by_name['Calibrate']._loaded_options = None
   _globals['_HARDWARE'].methods_by_name['Calibrate']._serialized_options = b'\312A \n\013Calibration\022\021CalibrateMetadata'
-  _globals['_GETACCELERATORREQUEST']._serialized_start=326
-  _globals['_GETACCELERATORREQUEST']._serialized_end=399
-  _globals['_LISTACCELERATORSREQUEST']._serialized_start=401
-  _globals['_LISTACCELERATORSREQUEST']._serialized_end=477
-  _globals['_LISTACCELERATORSRESPONSE']._serialized_start=479
-  _globals['_LISTACCELERATORSRESPONSE']._serialized_end=579
-  _globals['_GETMODELSHAPEREQUEST']._serialized_start=581
-  _globals['_GETMODELSHAPEREQUEST']._serialized_end=652
-  _globals['_LISTMODELSHAPESREQUEST']._serialized_start=654
-  _globals['_LISTMODELSHAPESREQUEST']._serialized_end=729
-  _globals['_LISTMODELSHAPESRESPONSE']._serialized_start=731
-  _globals['_LISTMODELSHAPESRESPONSE']._serialized_end=829
-  _globals['_ESTIMATESERVINGREQUEST']._serialized_start=831
-  _globals['_ESTIMATESERVINGREQUEST']._serialized_end=955
-  _globals['_ESTIMATESERVINGRESPONSE']._serialized_start=957
-  _globals['_ESTIMATESERVINGRESPONSE']._serialized_end=1018
-  _globals['_ESTIMATEENERGYREQUEST']._serialized_start=1020
-  _globals['_ESTIMATEENERGYREQUEST']._serialized_end=1143
-  _globals['_ESTIMATEENERGYRESPONSE']._serialized_start=1145
-  _globals['_ESTIMATEENERGYRESPONSE']._serialized_end=1205
-  _globals['_ESTIMATETRAININGREQUEST']._serialized_start=1207
-  _globals['_ESTIMATETRAININGREQUEST']._serialized_end=1329
-  _globals['_ESTIMATETRAININGRESPONSE']._serialized_start=1331
-  _globals['_ESTIMATETRAININGRESPONSE']._serialized_end=1393
-  _globals['_CREATEACCELERATORREQUEST']._serialized_start=1396
-  _globals['_CREATEACCELERATORREQUEST']._serialized_end=1569
-  _globals['_DELETEACCELERATORREQUEST']._serialized_start=1571
-  _globals['_DELETEACCELERATORREQUEST']._serialized_end=1647
-  _globals['_CREATEMODELSHAPEREQUEST']._serialized_start=1650
-  _globals['_CREATEMODELSHAPEREQUEST']._serialized_end=1821
-  _globals['_DELETEMODELSHAPEREQUEST']._serialized_start=1823
-  _globals['_DELETEMODELSHAPEREQUEST']._serialized_end=1897
-  _globals['_CALIBRATEREQUEST']._serialized_start=1900
-  _globals['_CALIBRATEREQUEST']._serialized_end=2456
-  _globals['_MEASUREMENTFILE']._serialized_start=2458
-  _globals['_MEASUREMENTFILE']._serialized_end=2523
-  _globals['_CALIBRATEMETADATA']._serialized_start=2525
-  _globals['_CALIBRATEMETADATA']._serialized_end=2559
-  _globals['_GETCALIBRATIONREQUEST']._serialized_start=2561
-  _globals['_GETCALIBRATIONREQUEST']._serialized_end=2634
-  _globals['_LISTCALIBRATIONSREQUEST']._serialized_start=2636
-  _globals['_LISTCALIBRATIONSREQUEST']._serialized_end=2712
-  _globals['_LISTCALIBRATIONSRESPONSE']._serialized_start=2714
-  _globals['_LISTCALIBRATIONSRESPONSE']._serialized_end=2814
-  _globals['_DELETECALIBRATIONREQUEST']._serialized_start=2816
-  _globals['_DELETECALIBRATIONREQUEST']._serialized_end=2892
-  _globals['_CREATEPRICEBOOKREQUEST']._serialized_start=2895
-  _globals['_CREATEPRICEBOOKREQUEST']._serialized_end=3062
-  _globals['_GETPRICEBOOKREQUEST']._serialized_start=3064
-  _globals['_GETPRICEBOOKREQUEST']._serialized_end=3133
-  _globals['_LISTPRICEBOOKSREQUEST']._serialized_start=3135
-  _globals['_LISTPRICEBOOKSREQUEST']._serialized_end=3209
-  _globals['_LISTPRICEBOOKSRESPONSE']._serialized_start=3211
-  _globals['_LISTPRICEBOOKSRESPONSE']._serialized_end=3306
-  _globals['_DELETEPRICEBOOKREQUEST']._serialized_start=3308
-  _globals['_DELETEPRICEBOOKREQUEST']._serialized_end=3380
-  _globals['_HARDWARE']._serialized_start=3383
-  _globals['_HARDWARE']._serialized_end=5089
+  _globals['_GETACCELERATORREQUEST']._serialized_start=354
+  _globals['_GETACCELERATORREQUEST']._serialized_end=427
+  _globals['_LISTACCELERATORSREQUEST']._serialized_start=429
+  _globals['_LISTACCELERATORSREQUEST']._serialized_end=505
+  _globals['_LISTACCELERATORSRESPONSE']._serialized_start=507
+  _globals['_LISTACCELERATORSRESPONSE']._serialized_end=607
+  _globals['_GETMODELSHAPEREQUEST']._serialized_start=609
+  _globals['_GETMODELSHAPEREQUEST']._serialized_end=680
+  _globals['_LISTMODELSHAPESREQUEST']._serialized_start=682
+  _globals['_LISTMODELSHAPESREQUEST']._serialized_end=757
+  _globals['_LISTMODELSHAPESRESPONSE']._serialized_start=759
+  _globals['_LISTMODELSHAPESRESPONSE']._serialized_end=857
+  _globals['_ESTIMATESERVINGREQUEST']._serialized_start=859
+  _globals['_ESTIMATESERVINGREQUEST']._serialized_end=983
+  _globals['_ESTIMATESERVINGRESPONSE']._serialized_start=985
+  _globals['_ESTIMATESERVINGRESPONSE']._serialized_end=1046
+  _globals['_ESTIMATEENERGYREQUEST']._serialized_start=1048
+  _globals['_ESTIMATEENERGYREQUEST']._serialized_end=1171
+  _globals['_ESTIMATEENERGYRESPONSE']._serialized_start=1173
+  _globals['_ESTIMATEENERGYRESPONSE']._serialized_end=1233
+  _globals['_ESTIMATETRAININGREQUEST']._serialized_start=1235
+  _globals['_ESTIMATETRAININGREQUEST']._serialized_end=1357
+  _globals['_ESTIMATETRAININGRESPONSE']._serialized_start=1359
+  _globals['_ESTIMATETRAININGRESPONSE']._serialized_end=1421
+  _globals['_CREATEACCELERATORREQUEST']._serialized_start=1424
+  _globals['_CREATEACCELERATORREQUEST']._serialized_end=1597
+  _globals['_DELETEACCELERATORREQUEST']._serialized_start=1599
+  _globals['_DELETEACCELERATORREQUEST']._serialized_end=1675
+  _globals['_CREATEMODELSHAPEREQUEST']._serialized_start=1678
+  _globals['_CREATEMODELSHAPEREQUEST']._serialized_end=1849
+  _globals['_DELETEMODELSHAPEREQUEST']._serialized_start=1851
+  _globals['_DELETEMODELSHAPEREQUEST']._serialized_end=1925
+  _globals['_CALIBRATEREQUEST']._serialized_start=1928
+  _globals['_CALIBRATEREQUEST']._serialized_end=2484
+  _globals['_MEASUREMENTFILE']._serialized_start=2486
+  _globals['_MEASUREMENTFILE']._serialized_end=2551
+  _globals['_CALIBRATEMETADATA']._serialized_start=2553
+  _globals['_CALIBRATEMETADATA']._serialized_end=2587
+  _globals['_GETCALIBRATIONREQUEST']._serialized_start=2589
+  _globals['_GETCALIBRATIONREQUEST']._serialized_end=2662
+  _globals['_LISTCALIBRATIONSREQUEST']._serialized_start=2664
+  _globals['_LISTCALIBRATIONSREQUEST']._serialized_end=2740
+  _globals['_LISTCALIBRATIONSRESPONSE']._serialized_start=2742
+  _globals['_LISTCALIBRATIONSRESPONSE']._serialized_end=2842
+  _globals['_DELETECALIBRATIONREQUEST']._serialized_start=2844
+  _globals['_DELETECALIBRATIONREQUEST']._serialized_end=2920
+  _globals['_CREATEPRICEBOOKREQUEST']._serialized_start=2923
+  _globals['_CREATEPRICEBOOKREQUEST']._serialized_end=3090
+  _globals['_GETPRICEBOOKREQUEST']._serialized_start=3092
+  _globals['_GETPRICEBOOKREQUEST']._serialized_end=3161
+  _globals['_LISTPRICEBOOKSREQUEST']._serialized_start=3163
+  _globals['_LISTPRICEBOOKSREQUEST']._serialized_end=3237
+  _globals['_LISTPRICEBOOKSRESPONSE']._serialized_start=3239
+  _globals['_LISTPRICEBOOKSRESPONSE']._serialized_end=3334
+  _globals['_DELETEPRICEBOOKREQUEST']._serialized_start=3336
+  _globals['_DELETEPRICEBOOKREQUEST']._serialized_end=3408
+  _globals['_GETINTERCONNECTREQUEST']._serialized_start=3410
+  _globals['_GETINTERCONNECTREQUEST']._serialized_end=3485
+  _globals['_LISTINTERCONNECTSREQUEST']._serialized_start=3487
+  _globals['_LISTINTERCONNECTSREQUEST']._serialized_end=3564
+  _globals['_LISTINTERCONNECTSRESPONSE']._serialized_start=3566
+  _globals['_LISTINTERCONNECTSRESPONSE']._serialized_end=3669
+  _globals['_GETCLUSTERREQUEST']._serialized_start=3671
+  _globals['_GETCLUSTERREQUEST']._serialized_end=3736
+  _globals['_LISTCLUSTERSREQUEST']._serialized_start=3738
+  _globals['_LISTCLUSTERSREQUEST']._serialized_end=3810
+  _globals['_LISTCLUSTERSRESPONSE']._serialized_start=3812
+  _globals['_LISTCLUSTERSRESPONSE']._serialized_end=3900
+  _globals['_HARDWARE']._serialized_start=3903
+  _globals['_HARDWARE']._serialized_end=5953
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
+import apportion.v1.network_pb2
 import apportion.v1.price_book_pb2
 import apportion.v1.table_pb2
 import builtins
@@ -699,3 +700,131 @@ class DeletePriceBookRequest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
 global___DeletePriceBookRequest = DeletePriceBookRequest
+
+@typing.final
+class GetInterconnectRequest(google.protobuf.message.Message):
+    """Request of `Hardware.GetInterconnect`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`interconnects/{interconnect}`, matched without regard to case."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___GetInterconnectRequest = GetInterconnectRequest
+
+@typing.final
+class ListInterconnectsRequest(google.protobuf.message.Message):
+    """Request of `Hardware.ListInterconnects`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Entries wanted; 0 means 50, more than 1000 means 1000."""
+    page_token: builtins.str
+    """`next_page_token` of the previous answer."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListInterconnectsRequest = ListInterconnectsRequest
+
+@typing.final
+class ListInterconnectsResponse(google.protobuf.message.Message):
+    """Answer of `Hardware.ListInterconnects`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INTERCONNECTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def interconnects(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.network_pb2.Interconnect]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        interconnects: collections.abc.Iterable[apportion.v1.network_pb2.Interconnect] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["interconnects", b"interconnects", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___ListInterconnectsResponse = ListInterconnectsResponse
+
+@typing.final
+class GetClusterRequest(google.protobuf.message.Message):
+    """Request of `Hardware.GetCluster`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`clusters/{cluster}`, matched without regard to case."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___GetClusterRequest = GetClusterRequest
+
+@typing.final
+class ListClustersRequest(google.protobuf.message.Message):
+    """Request of `Hardware.ListClusters`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Entries wanted; 0 means 50, more than 1000 means 1000."""
+    page_token: builtins.str
+    """`next_page_token` of the previous answer."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListClustersRequest = ListClustersRequest
+
+@typing.final
+class ListClustersResponse(google.protobuf.message.Message):
+    """Answer of `Hardware.ListClusters`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CLUSTERS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def clusters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[apportion.v1.network_pb2.Cluster]:
+        """One page."""
+
+    def __init__(
+        self,
+        *,
+        clusters: collections.abc.Iterable[apportion.v1.network_pb2.Cluster] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["clusters", b"clusters", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___ListClustersResponse = ListClustersResponse

@@ -6,6 +6,7 @@ import warnings
 from apportion.v1 import calibration_pb2 as apportion_dot_v1_dot_calibration__pb2
 from apportion.v1 import hardware_pb2 as apportion_dot_v1_dot_hardware__pb2
 from apportion.v1 import hardware_service_pb2 as apportion_dot_v1_dot_hardware__service__pb2
+from apportion.v1 import network_pb2 as apportion_dot_v1_dot_network__pb2
 from apportion.v1 import price_book_pb2 as apportion_dot_v1_dot_price__book__pb2
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -79,6 +80,26 @@ class HardwareStub(object):
                 '/apportion.v1.Hardware/ListModelShapes',
                 request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.SerializeToString,
                 response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.FromString,
+                _registered_method=True)
+        self.GetInterconnect = channel.unary_unary(
+                '/apportion.v1.Hardware/GetInterconnect',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetInterconnectRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_network__pb2.Interconnect.FromString,
+                _registered_method=True)
+        self.ListInterconnects = channel.unary_unary(
+                '/apportion.v1.Hardware/ListInterconnects',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsResponse.FromString,
+                _registered_method=True)
+        self.GetCluster = channel.unary_unary(
+                '/apportion.v1.Hardware/GetCluster',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.GetClusterRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_network__pb2.Cluster.FromString,
+                _registered_method=True)
+        self.ListClusters = channel.unary_unary(
+                '/apportion.v1.Hardware/ListClusters',
+                request_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListClustersRequest.SerializeToString,
+                response_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListClustersResponse.FromString,
                 _registered_method=True)
         self.Calibrate = channel.unary_unary(
                 '/apportion.v1.Hardware/Calibrate',
@@ -192,6 +213,34 @@ class HardwareServicer(object):
 
     def ListModelShapes(self, request, context):
         """All model shapes, by name; those of your own last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInterconnect(self, request, context):
+        """One interconnect.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInterconnects(self, request, context):
+        """All interconnects, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCluster(self, request, context):
+        """One cluster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListClusters(self, request, context):
+        """All clusters, by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -316,6 +365,26 @@ def add_HardwareServicer_to_server(servicer, server):
                     servicer.ListModelShapes,
                     request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.FromString,
                     response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.SerializeToString,
+            ),
+            'GetInterconnect': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInterconnect,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetInterconnectRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_network__pb2.Interconnect.SerializeToString,
+            ),
+            'ListInterconnects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInterconnects,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsResponse.SerializeToString,
+            ),
+            'GetCluster': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCluster,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.GetClusterRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_network__pb2.Cluster.SerializeToString,
+            ),
+            'ListClusters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClusters,
+                    request_deserializer=apportion_dot_v1_dot_hardware__service__pb2.ListClustersRequest.FromString,
+                    response_serializer=apportion_dot_v1_dot_hardware__service__pb2.ListClustersResponse.SerializeToString,
             ),
             'Calibrate': grpc.unary_unary_rpc_method_handler(
                     servicer.Calibrate,
@@ -590,6 +659,114 @@ class Hardware(object):
             '/apportion.v1.Hardware/ListModelShapes',
             apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesRequest.SerializeToString,
             apportion_dot_v1_dot_hardware__service__pb2.ListModelShapesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInterconnect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/GetInterconnect',
+            apportion_dot_v1_dot_hardware__service__pb2.GetInterconnectRequest.SerializeToString,
+            apportion_dot_v1_dot_network__pb2.Interconnect.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInterconnects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/ListInterconnects',
+            apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__service__pb2.ListInterconnectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/GetCluster',
+            apportion_dot_v1_dot_hardware__service__pb2.GetClusterRequest.SerializeToString,
+            apportion_dot_v1_dot_network__pb2.Cluster.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClusters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/apportion.v1.Hardware/ListClusters',
+            apportion_dot_v1_dot_hardware__service__pb2.ListClustersRequest.SerializeToString,
+            apportion_dot_v1_dot_hardware__service__pb2.ListClustersResponse.FromString,
             options,
             channel_credentials,
             insecure,

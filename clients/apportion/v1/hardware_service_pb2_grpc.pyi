@@ -7,6 +7,7 @@ import abc
 import apportion.v1.calibration_pb2
 import apportion.v1.hardware_pb2
 import apportion.v1.hardware_service_pb2
+import apportion.v1.network_pb2
 import apportion.v1.price_book_pb2
 import collections.abc
 import google.longrunning.operations_pb2
@@ -73,6 +74,30 @@ class HardwareStub:
         apportion.v1.hardware_service_pb2.ListModelShapesResponse,
     ]
     """All model shapes, by name; those of your own last."""
+
+    GetInterconnect: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetInterconnectRequest,
+        apportion.v1.network_pb2.Interconnect,
+    ]
+    """One interconnect."""
+
+    ListInterconnects: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListInterconnectsRequest,
+        apportion.v1.hardware_service_pb2.ListInterconnectsResponse,
+    ]
+    """All interconnects, by name."""
+
+    GetCluster: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetClusterRequest,
+        apportion.v1.network_pb2.Cluster,
+    ]
+    """One cluster."""
+
+    ListClusters: grpc.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListClustersRequest,
+        apportion.v1.hardware_service_pb2.ListClustersResponse,
+    ]
+    """All clusters, by name."""
 
     Calibrate: grpc.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.CalibrateRequest,
@@ -190,6 +215,30 @@ class HardwareAsyncStub:
         apportion.v1.hardware_service_pb2.ListModelShapesResponse,
     ]
     """All model shapes, by name; those of your own last."""
+
+    GetInterconnect: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetInterconnectRequest,
+        apportion.v1.network_pb2.Interconnect,
+    ]
+    """One interconnect."""
+
+    ListInterconnects: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListInterconnectsRequest,
+        apportion.v1.hardware_service_pb2.ListInterconnectsResponse,
+    ]
+    """All interconnects, by name."""
+
+    GetCluster: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.GetClusterRequest,
+        apportion.v1.network_pb2.Cluster,
+    ]
+    """One cluster."""
+
+    ListClusters: grpc.aio.UnaryUnaryMultiCallable[
+        apportion.v1.hardware_service_pb2.ListClustersRequest,
+        apportion.v1.hardware_service_pb2.ListClustersResponse,
+    ]
+    """All clusters, by name."""
 
     Calibrate: grpc.aio.UnaryUnaryMultiCallable[
         apportion.v1.hardware_service_pb2.CalibrateRequest,
@@ -323,6 +372,38 @@ class HardwareServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[apportion.v1.hardware_service_pb2.ListModelShapesResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListModelShapesResponse]]:
         """All model shapes, by name; those of your own last."""
+
+    @abc.abstractmethod
+    def GetInterconnect(
+        self,
+        request: apportion.v1.hardware_service_pb2.GetInterconnectRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.network_pb2.Interconnect, collections.abc.Awaitable[apportion.v1.network_pb2.Interconnect]]:
+        """One interconnect."""
+
+    @abc.abstractmethod
+    def ListInterconnects(
+        self,
+        request: apportion.v1.hardware_service_pb2.ListInterconnectsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_service_pb2.ListInterconnectsResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListInterconnectsResponse]]:
+        """All interconnects, by name."""
+
+    @abc.abstractmethod
+    def GetCluster(
+        self,
+        request: apportion.v1.hardware_service_pb2.GetClusterRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.network_pb2.Cluster, collections.abc.Awaitable[apportion.v1.network_pb2.Cluster]]:
+        """One cluster."""
+
+    @abc.abstractmethod
+    def ListClusters(
+        self,
+        request: apportion.v1.hardware_service_pb2.ListClustersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[apportion.v1.hardware_service_pb2.ListClustersResponse, collections.abc.Awaitable[apportion.v1.hardware_service_pb2.ListClustersResponse]]:
+        """All clusters, by name."""
 
     @abc.abstractmethod
     def Calibrate(
