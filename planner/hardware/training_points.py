@@ -39,6 +39,13 @@ from planner.hardware.training_contexts import trained_context_tokens
 from planner.hardware.training_layouts import usual_layout
 
 _ACCELERATOR = ("accelerator", "gpu", "system")
+_AS_IN_LAWS = {  # the names that laws and plans use
+    "parameter_count": "n_params",
+    "active_parameter_count": "n_active",
+    "token_count": "tokens",
+    "training_flops": "flops",
+    "accelerator_count": "n_accel",
+}
 _CONFIGURATION = (
     *_ACCELERATOR, "model", "benchmark", "task", "precision", "container", "n_params", "seq_len",
     "n_accel", "n_gpus", "num_gpus", "act_ckpt", "date", "sharding", "fsdp", "tp", "pp", "vp", "cp", "ep",
@@ -76,11 +83,12 @@ class TrainingPoints:
 
 
 def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> TrainingPoints:
-    """Parse a table whose names are those of the catalogue.
+    """Parse a table whose names are those of the catalogue; its columns may be called as in laws and plans.
 
     Raises:
         InvalidInput: accelerator and cluster, or model and parameter count, are absent.
     """
+    columns = {name if (usual := _AS_IN_LAWS.get(name, name)) in columns else usual: c for name, c in columns.items()}
     require_columns(columns, "accelerator|gpu|system|cluster", "model|n_params|benchmark")
     rows_in_all = row_count(columns)
     total, tokens, flops = (numbers(columns, n) for n in ("n_params", "tokens", "flops"))

@@ -48,6 +48,14 @@ def test_energy_emissions_and_money_follow_from_hours() -> None:
         assert row[f"predicted_{name}_lower"] < row[f"predicted_{name}"] < row[f"predicted_{name}_upper"]
 
 
+def test_columns_may_be_called_as_in_laws_and_plans() -> None:
+    published = {"n_params": [7e9], "tokens": [2e12], "accelerator": ["H100-SXM"], "n_accel": [64]}
+    planned = {"parameter_count": [7e9], "token_count": [2e12], "accelerator": ["H100-SXM"], "accelerator_count": [64]}
+    for name in ("predicted_wall_hours", "predicted_usd", "goodput", "supported"):
+        assert estimate_training(planned)[name] == estimate_training(published)[name]
+    assert estimate_training(planned)["predicted_wall_hours"][0] > 0
+
+
 def test_what_a_table_says_of_failures_and_checkpoints_is_used() -> None:
     usual = one()
     assert usual["best_checkpoint_interval_seconds"] == pytest.approx(best_interval_seconds(16384, interruptions()))

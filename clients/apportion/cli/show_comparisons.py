@@ -26,7 +26,7 @@ def forms(found: answers.FormComparison) -> RenderableType:
             f"{_error(error.lower, percent)} … {_error(error.upper, percent)}" if error else "–",
             _error(checked.value, percent) if checked else "–",
             r_squared,
-            way + (", tied" if score.tied and score.form != found.chosen_form else ""),
+            ", ".join(filter(None, (way, "tied" if score.tied and score.form != found.chosen_form else ""))),
         )
     splits = facts_of()
     for split in found.splits:
