@@ -98,7 +98,8 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
     found, faults = _configurations(take_rows(table_of_kinds, first), catalogue)
     usable = np.array([c is not None for c in found], dtype=bool)
     position = np.cumsum(usable) - 1
-    rows = np.flatnonzero(usable[kind_of_row]) if rows_in_all else np.zeros(0, dtype=np.intp)
+    wrong = _not_positive({"tokens": tokens, "flops": flops, "n_params": total})
+    rows = np.flatnonzero(usable[kind_of_row] & (wrong == "")) if rows_in_all else np.zeros(0, dtype=np.intp)
     at = position[kind_of_row[rows]] if rows_in_all else rows
     kept = [c for c in found if c is not None]
 
@@ -121,8 +122,17 @@ def training_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> Trainin
         attention_flops_per_token=over_rows([c.attention_flops_per_token for c in kept]),
         sequence_known=over_rows([c.sequence_known for c in kept], bool),
         memory_bytes=over_rows([c.memory_bytes for c in kept]),
-        reasons={int(i): faults[int(kind_of_row[i])] for i in np.flatnonzero(~usable[kind_of_row])},
+        reasons={int(i): wrong[i] or faults[int(kind_of_row[i])] for i in np.setdiff1d(np.arange(rows_in_all), rows)},
     )
+
+
+def _not_positive(amounts: dict[str, Floats]) -> Any:
+    """(rows,) what is wrong with an amount that is stated and cannot be one; "" where nothing is."""
+    found = np.full(len(next(iter(amounts.values()))), "", dtype=object)
+    for name, values in amounts.items():
+        for i in np.flatnonzero(values <= 0.0):
+            found[i] = f"{name} = {values[i]:g}: positive"
+    return found
 
 
 @dataclass(frozen=True)
@@ -325,6 +335,8 @@ def _tokens_between_gathers(layout: dict[str, float], accelerators: float, seque
 
 
 def _check_layout(layout: dict[str, float], accelerators: float) -> None:
+    if accelerators < 1:
+        raise PlanningError(f"accelerators = {accelerators:g}: at least 1")
     ranks = np.prod([max(1.0, np.nan_to_num(layout[n], nan=1.0)) for n in ("tp", "pp", "cp")])
     if accelerators % ranks:
         raise PlanningError(f"tp x pp x cp = {ranks:g} does not divide {accelerators:g} accelerators")

@@ -56,6 +56,14 @@ def test_columns_may_be_called_as_in_laws_and_plans() -> None:
     assert estimate_training(planned)["predicted_wall_hours"][0] > 0
 
 
+@pytest.mark.parametrize("name", ["tokens", "flops", "n_params", "n_accel"])
+def test_amounts_that_are_not_positive_get_a_reason_and_no_number(name: str) -> None:
+    row = one(**{name: -3.0})
+    assert not row["supported"]
+    assert "= -3: " in row["unsupported_reason"]
+    assert all(math.isnan(value) for column, value in row.items() if column.startswith("predicted"))
+
+
 def test_what_a_table_says_of_failures_and_checkpoints_is_used() -> None:
     usual = one()
     assert usual["best_checkpoint_interval_seconds"] == pytest.approx(best_interval_seconds(16384, interruptions()))
