@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
+from planner.fitting.cautions import FRONTIER_CORRELATION
 from planner.fitting.clusters import alike
 from planner.fitting.fit import FittedLaw
 from planner.fitting.method_bias import MethodBias, method_bias, widened
@@ -201,6 +202,14 @@ def _cautions(seen: Observations, curved: bool, bias: MethodBias | None) -> tupl
             "(constant, or a decay for each point)"
         )
         notes.append(Caution("MID_SCHEDULE", sentence))
+    logs = np.log([seen.variables["parameter_count"], seen.variables["token_count"]])
+    together = float(np.corrcoef(logs)[0, 1])
+    if together > FRONTIER_CORRELATION:
+        sentence = (
+            f"parameters and tokens of the runs move together (correlation {together:.3f}): the envelope gives back "
+            "the line on which the runs were laid, whatever is best"
+        )
+        notes.append(Caution("FRONTIER_ONLY", sentence))
     if seen.rows_dropped:
         notes.append(Caution("ROWS_DROPPED", f"{seen.rows_dropped} rows with blank cells were left out"))
     if bias is not None:
