@@ -26,7 +26,7 @@ from planner.hardware.serving_points import ServingPoints, serving_points
 from planner.hardware.sites import sites
 from planner.hardware.tables import calibration
 
-DOES_NOT_FIT = "the weights do not fit in the memory of the accelerators"
+DOES_NOT_FIT = "the weights and the cache of one request do not fit in the memory of the accelerators"
 UNKNOWN_POWER = "the power of the accelerator is not known"
 _SITUATION = {"loop": "", "batch": "_batch", "split": "_split"}
 

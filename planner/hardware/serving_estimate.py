@@ -32,8 +32,7 @@ _MOST_SEQUENCES = 4096.0  # the largest concurrency of the measurements
 @dataclass(frozen=True)
 class ServingTimes:
     """Per configuration: mean TTFT and TPOT (seconds), output tokens per second of the whole deployment,
-    sequences that
-    decode at once in one worker, and whether the model fits at all."""
+    sequences that decode at once in one worker, and whether the weights and one whole request fit at all."""
 
     ttft_seconds: Floats
     tpot_seconds: Floats
@@ -49,8 +48,10 @@ def serving_times(points: ServingPoints, constants: ServingConstants | None = No
     shape, cell, inputs, outputs = points.shape, points.cell, points.input_tokens, points.output_tokens
     users = points.concurrency / points.decode_workers
     context = inputs + 0.5 * outputs
-    capacity = largest_batch(shape, cell, context, table("memory")["tuned_usable_fraction"])
-    fits = weight_bytes_per_accelerator(shape, cell) < table("memory")["tuned_usable_fraction"] * cell.memory_bytes
+    usable = table("memory")["tuned_usable_fraction"]
+    capacity = largest_batch(shape, cell, context, usable)
+    holds_weights = weight_bytes_per_accelerator(shape, cell) < usable * cell.memory_bytes
+    fits = holds_weights & (largest_batch(shape, cell, inputs + outputs, usable) >= 1.0)
     batch = np.minimum(users, np.maximum(capacity, 1.0))
     step = _step(points, batch, context, c)
     alone = _prompt(points, cell, 1.0, c)

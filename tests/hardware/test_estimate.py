@@ -183,6 +183,7 @@ def _serving(**changes: Any) -> dict[str, list[Any]]:
         ({"system": "A100", "precision": "fp8"}, "a format that A100-SXM-80GB multiplies in"),
         ({"precision": "fp3"}, "precision = fp3"),
         ({"n_gpus": 1, "tp": 1, "precision": "bf16", "model": "Llama-3.1-405B"}, "do not fit"),
+        ({"isl": 1e9}, "the cache of one request do not fit"),
         ({"concurrency": ""}, "blank or not positive"),
         ({"isl": "many"}, "blank or not positive"),
         ({"osl": -5}, "blank or not positive"),
