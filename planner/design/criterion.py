@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+REFRESH = 24  # purchases after which a standing is computed anew
 RIDGE = 1e-12  # of matrices with ones on the diagonal, before they are inverted
 MOST = 0.5  # regret in log loss that no decision is worse than, whatever the draw
 
@@ -64,7 +65,8 @@ class Criterion:
         covariance = self.covariance(weights)
         moved = self.runs @ covariance
         variance = np.einsum("dck,dck->dc", moved, self.runs)
-        return Standing(self, covariance, variance, ((moved @ self.aims.transpose(0, 2, 1)) ** 2).sum(axis=2))
+        crossing = ((moved @ self.aims.transpose(0, 2, 1)) ** 2).sum(axis=2)
+        return Standing(self, np.array(weights, float), covariance, variance, crossing)
 
     def take(self, rows: NDArray[np.intp]) -> Criterion:
         """The criterion over these candidates only."""
@@ -77,6 +79,7 @@ class Standing:
     J Σ Jᵀ and the squared crossing |G Σ Jᵀ|². A purchase updates all three (rank one) by two products of J."""
 
     criterion: Criterion
+    weights: Array
     covariance: Array
     variance: Array
     crossing: Array
@@ -87,11 +90,16 @@ class Standing:
 
     def add(self, candidate: int) -> None:
         """Buy one run at `candidate`."""
+        self.weights[candidate] += 1.0
+        if self.weights.sum() % REFRESH == 0:  # rounding adds up
+            fresh = self.criterion.standing(self.weights)
+            self.covariance, self.variance, self.crossing = fresh.covariance, fresh.variance, fresh.crossing
+            return
         runs, aims = self.criterion.runs, self.criterion.aims
         moved = (self.covariance @ runs[:, candidate, :, None])[:, :, 0]
         aimed = aims @ moved[:, :, None]
         back = (self.covariance @ (aims.transpose(0, 2, 1) @ aimed))[:, :, 0]
-        scale = 1.0 / (1.0 + self.variance[:, candidate])
+        scale = 1.0 / (1.0 + np.maximum(np.einsum("dk,dk->d", moved, runs[:, candidate]), 0.0))
         shared = (runs @ moved[:, :, None])[:, :, 0] * scale[:, None]
         crossed = (runs @ back[:, :, None])[:, :, 0]
         self.crossing = self.crossing + shared * (shared * (aimed**2).sum(axis=1) - 2.0 * crossed)
