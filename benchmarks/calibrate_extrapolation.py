@@ -3,9 +3,9 @@
 Every task of `runs_tasks` is fitted to its cheaper part, twice, and predicts its dearer part. What a law knows then,
 its draws, its scatter, the drift that splits of its own runs show and how fast its loss falls, is combined by several
 rules, some of which have constants. Constants are chosen by a score of scale: mean log half-width plus ln 5 times
-error over half-width, the logarithm of Laplace's likelihood, which no unit of the loss enters. A rule is judged on
-each table with constants chosen on the other tables; tables count alike. `--write` puts the constants of all tables
-into the toml.
+error over half-width, the logarithm of Laplace's likelihood, which no unit of the loss enters, among those whose
+coverage is the level (the mean of two: tables counting alike, runs counting alike). A rule is judged on each table
+with constants chosen on the others. `--write` puts the constants of all tables into the toml.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ LEVEL, PENALTY = 0.8, float(np.log(5.0))  # Laplace: 80 % lie within ln 5 scales
 SHARES = tuple(float(x) for x in np.round(np.arange(0.1, 1.21, 0.05), 2))
 WEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7)
 SLACK = 0.01  # of coverage
+NAMES = ("coverage", "score", "width", "winkler", "runs", "inside")
 TOML = Path(__file__).resolve().parents[1] / "planner" / "fitting" / "drift.toml"
 
 
@@ -102,17 +103,27 @@ def record(cut: Cut) -> Record | None:
 
 @dataclass(frozen=True)
 class Figures:
-    """Per table: coverage, score, mean width, interval score of Winkler (mean over its fits)."""
+    """Per table: coverage, score, mean width, interval score of Winkler (mean over its fits), runs held out and those
+    of them inside the interval."""
 
     coverage: dict[str, float]
     score: dict[str, float]
     width: dict[str, float]
     winkler: dict[str, float]
+    runs: dict[str, float]
+    inside: dict[str, float]
+
+    def covered(self, families: Sequence[str]) -> tuple[float, float]:
+        """Coverage over these tables: tables counting alike, and runs counting alike."""
+        by_table = float(np.mean([self.coverage[f] for f in families]))
+        return by_table, sum(self.inside[f] for f in families) / sum(self.runs[f] for f in families)
 
 
 def figures(records: Sequence[Record], rule: Rule, constants: Constants) -> Figures:
     """How the intervals of a rule fare."""
     kept: dict[str, list[tuple[float, float, float, float]]] = {}
+    runs: dict[str, float] = {}
+    inside: dict[str, float] = {}
     for r in records:
         step = rule.drift(r, constants) * (np.sqrt(r.decades) if rule.root else r.decades)
         down, up = np.hypot(r.down, step), np.hypot(r.up, step)
@@ -121,17 +132,19 @@ def figures(records: Sequence[Record], rule: Rule, constants: Constants) -> Figu
         score = np.log(half) + PENALTY * np.abs(r.error) / mine
         winkler = down + up + 2.0 / (1.0 - LEVEL) * missed
         means = (np.mean(missed == 0.0), np.mean(score), np.mean(down + up), np.mean(winkler))
+        runs[r.family] = runs.get(r.family, 0.0) + len(r.error)
+        inside[r.family] = inside.get(r.family, 0.0) + float(np.sum(missed == 0.0))
         kept.setdefault(r.family, []).append((float(means[0]), float(means[1]), float(means[2]), float(means[3])))
     table = {family: np.mean(rows, axis=0) for family, rows in kept.items()}
     parts = [{family: float(row[k]) for family, row in table.items()} for k in range(4)]
-    return Figures(*parts)
+    return Figures(*parts, runs, inside)
 
 
 def chosen(tried: dict[Constants, Figures], families: Sequence[str]) -> Constants:
     """The constants of best score on these tables among those whose coverage there is the level, or nearest to it."""
 
     def off(c: Constants) -> float:
-        return max(0.0, abs(float(np.mean([tried[c].coverage[f] for f in families])) - LEVEL) - SLACK)
+        return max(0.0, abs(float(np.mean(tried[c].covered(families))) - LEVEL) - SLACK)
 
     return min(tried, key=lambda c: (off(c), float(np.mean([tried[c].score[f] for f in families]))))
 
@@ -141,7 +154,7 @@ def judged(records: Sequence[Record], rule: Rule) -> tuple[Figures, Constants]:
     tried = {c: figures(records, rule, c) for c in rule.constants}
     families = list(next(iter(tried.values())).coverage)
     best = {f: tried[chosen(tried, [g for g in families if g != f])] for f in families}
-    parts = [{f: getattr(best[f], name)[f] for f in families} for name in ("coverage", "score", "width", "winkler")]
+    parts = [{f: getattr(best[f], name)[f] for f in families} for name in NAMES]
     return Figures(*parts), chosen(tried, families)
 
 
@@ -159,14 +172,15 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     records = [r for task in TASKS for cut in cuts(task) if (r := record(cut)) is not None]
     print(f"{len(records)} fits of {len({r.family for r in records})} tables; each judged with constants of the others")
-    print(f"{'rule':28} {'coverage':>8} {'score':>7} {'width':>7} {'Winkler':>8}  constants of all tables")
+    print(f"{'rule':28} {'tables':>7} {'runs':>7} {'score':>7} {'width':>7} {'Winkler':>8}  constants of all tables")
     last: tuple[Figures, Constants] | None = None
     for rule in RULES:
         last = found, constants = judged(records, rule)
-        means = [float(np.mean(list(part.values()))) for part in (found.coverage, found.score)]
+        means = [*found.covered(list(found.coverage)), float(np.mean(list(found.score.values())))]
         sizes = [float(np.exp(np.mean(np.log(list(part.values()))))) for part in (found.width, found.winkler)]
         shown = ", ".join(f"{c:g}" for c in constants) if len(rule.constants) > 1 else ""
-        print(f"{rule.name:28} {means[0]:8.3f} {means[1]:7.3f} {sizes[0]:7.4f} {sizes[1]:8.4f}  {shown}", flush=True)
+        covered = f"{means[0]:7.3f} {means[1]:7.3f}"
+        print(f"{rule.name:28} {covered} {means[2]:7.3f} {sizes[0]:7.4f} {sizes[1]:8.4f}  {shown}", flush=True)
     assert last is not None
     print("coverage by table: " + ", ".join(f"{f} {c:.2f}" for f, c in last[0].coverage.items()))
     if arguments.write:

@@ -174,4 +174,6 @@ def _optima(program: Program, decided: Decided) -> tuple[NDArray[np.float64], ND
 
 def _estimate(value: float, samples: NDArray[np.float64]) -> Estimate:
     lower, upper = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(lower), float(upper), float(np.std(samples, ddof=1)), LEVEL)
+    # Draws may all lie to one side of the plan, which is as possible as they are.
+    ends = float(min(lower, value)), float(max(upper, value))
+    return Estimate(value, *ends, float(np.std(samples, ddof=1)), LEVEL)

@@ -166,4 +166,4 @@ def _estimate(value: float, sample: Array | None) -> Estimate:
         return Estimate(value, float("nan"), float("nan"), float("nan"))
     tail = 0.5 * (1.0 - LEVEL)
     low, high = np.quantile(sample, [tail, 1.0 - tail])
-    return Estimate(value, float(low), float(high), float(np.std(sample, ddof=1)))
+    return Estimate(value, float(min(low, value)), float(max(high, value)), float(np.std(sample, ddof=1)))
