@@ -59,7 +59,7 @@ _HOMES = {
         "Alternative",
         "ApproachComparison",
         "Calibration",
-    "Certificate",
+        "Certificate",
         "Decision",
         "Estimate",
         "ExperimentDesign",

@@ -12,7 +12,16 @@ import pytest
 
 from apportion import answers
 from apportion.reading import read
-from apportion.v1 import calibration_pb2, comparison_pb2, estimate_pb2, experiment_pb2, hardware_pb2, law_pb2, plan_pb2, price_book_pb2
+from apportion.v1 import (
+    calibration_pb2,
+    comparison_pb2,
+    estimate_pb2,
+    experiment_pb2,
+    hardware_pb2,
+    law_pb2,
+    plan_pb2,
+    price_book_pb2,
+)
 
 MESSAGES: dict[type[answers.Answer], Any] = {
     answers.Estimate: estimate_pb2.Estimate,
