@@ -7,7 +7,7 @@ repeat few configurations: `distinct_rows` finds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,19 @@ def numbers(columns: Columns, name: str, default: float = float("nan")) -> Float
         known = {v: _number(_text(v), default) for v in dict.fromkeys(values)}
         found = np.fromiter(map(known.__getitem__, values), np.float64, len(values))
     return np.where(np.isfinite(found), found, default)
+
+
+def unreadable(columns: Columns, names: Iterable[str]) -> dict[str, Any]:
+    """Cells of these columns that are neither blank nor a number: reason to mask of rows."""
+    found = {}
+    for name in names:
+        values = columns.get(name)
+        if values is None or _numeric(values) is not None:
+            continue
+        bad = {v for v in dict.fromkeys(values) if _text(v) and np.isnan(_number(_text(v), float("nan")))}
+        for value in bad:
+            found[f"{name} = {_text(value)} is not a number"] = np.array([v == value for v in values])
+    return found
 
 
 def distinct_rows(columns: Columns, names: tuple[str, ...]) -> tuple[Any, Any]:

@@ -35,6 +35,11 @@ CONFIGURATION = (
       for n in ("num_workers", "tp_size", "pp_size", "attention_dp_size", "moe_ep_size")),
 )  # fmt: skip
 
+NUMERIC = (
+    *COUNT, *_INPUTS, *_OUTPUTS, *_IN_FLIGHT, *ARRIVALS, "total_params_b", "active_params_b", "parameter_count",
+    "total_parameter_count", "expert_count", "tp", "pp", "dp", "attn_dp", "moe_ep", "ep",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Load:

@@ -17,13 +17,14 @@ from planner.errors import PlanningError
 from planner.hardware.accelerators import Accelerator
 from planner.hardware.catalogue import SHIPPED, Catalogue
 from planner.hardware.cells import ServingCell, serving_cell, stack
-from planner.hardware.columns import Columns, Floats, distinct_rows, row_count, take_rows, text
+from planner.hardware.columns import Columns, Floats, distinct_rows, row_count, take_rows, text, unreadable
 from planner.hardware.frameworks import Framework, framework
 from planner.hardware.memory import weight_bytes_per_accelerator
 from planner.hardware.placements import placements
 from planner.hardware.serving_columns import (
     ACCELERATOR,
     CONFIGURATION,
+    NUMERIC,
     engines,
     is_whole_batch,
     models,
@@ -133,6 +134,7 @@ def serving_points(columns: Columns, catalogue: Catalogue = SHIPPED) -> ServingP
     count = row_count(columns)
     load = read_load(columns)
     techniques, impossible = read_techniques(columns)
+    impossible |= unreadable(columns, NUMERIC)
     first, kind_of_row = distinct_rows(columns, CONFIGURATION)
     found, faults = _configurations(take_rows(columns, first), is_whole_batch(columns), catalogue)
     usable = np.array([c is not None for c in found], dtype=bool)

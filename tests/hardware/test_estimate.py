@@ -185,7 +185,7 @@ def _serving(**changes: Any) -> dict[str, list[Any]]:
         ({"n_gpus": 1, "tp": 1, "precision": "bf16", "model": "Llama-3.1-405B"}, "do not fit"),
         ({"isl": 1e9}, "the cache of one request do not fit"),
         ({"concurrency": ""}, "blank or not positive"),
-        ({"isl": "many"}, "blank or not positive"),
+        ({"isl": "many"}, "isl = many is not a number"),
         ({"osl": -5}, "blank or not positive"),
     ],
 )
@@ -242,3 +242,11 @@ def test_an_empty_table_has_no_answers() -> None:
     assert estimate_serving(empty)["supported"] == []
     assert estimate_energy(empty)["supported"] == []
     assert estimate_training({"accelerator": [], "model": []})["supported"] == []
+
+
+def test_a_cell_that_is_no_number_gives_a_reason_and_no_number():
+    table = {"system": ["H100-SXM"] * 2, "model": ["Llama-3.1-8B"] * 2, "isl": ["1024"] * 2, "osl": ["1024"] * 2}
+    answer = estimate_serving({**table, "concurrency": ["8", "8"], "tp": ["1", "four"]})
+    assert list(answer["supported"]) == [True, False]
+    assert answer["unsupported_reason"][1] == "tp = four is not a number"
+    assert np.isnan(answer["predicted_tpot_seconds"][1])
