@@ -146,7 +146,8 @@ class Law:
         every variable that is missing or outside its physical range.
         """
         values = self._checked(variables, level)
-        loss = np.asarray(self.form.loss(**values), float)
+        with np.errstate(over="ignore"):  # what is too large for a number is as good as infinite
+            loss = np.asarray(self.form.loss(**values), float)
         ratio = np.asarray(self.extrapolation_ratio({**variables, **values}), float)
         scatter = np.hypot(self._scatter(level), self._drift(level) * np.sqrt(np.log10(ratio)))
         below, above = self._spread(values, loss, level)
