@@ -2,7 +2,8 @@
 
     python benchmarks/hardware_figures.py [--data ../shared/data/hardware]
 
-Every point is predicted by constants that never saw its accelerator. The tables are not shipped: skipped where absent.
+Every point is predicted with its accelerator left out of the fit (of whole batches: out of the factors of their
+engines). The tables are not shipped: skipped where absent.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def main() -> None:
     ]
     for axes, arguments in zip(panels.flat, drawn, strict=True):
         panel(axes, *arguments)
-    figure.suptitle("Predicted by constants that never saw the accelerator; median errors beside its name", fontsize=10)
+    figure.suptitle("Predicted with the accelerator left out of the fit; median errors beside its name", fontsize=10)
     figure.savefig(PICTURE, dpi=110)
     print(f"{PICTURE.name}: {sum(len(q.rows) for q in (serving, batch, energy))} rows")
 

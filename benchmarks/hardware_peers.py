@@ -4,8 +4,9 @@
 
 Each peer is installed in an environment of its own (thrown away, or kept in FOLDER) and asked through a script in
 `benchmarks/peers`; nothing here imports it, and the tables that one of them ships are read by itself alone. A peer that
-cannot be installed is skipped with a message. The figures of these models are those of constants that never saw the
-accelerator, then the model, of the row; the peers' are as they come. Takes some ten minutes, most of it to install.
+cannot be installed is skipped with a message. The figures of these models are those with the accelerator, then the
+model, of the row left out of the fit (of whole batches: out of the factors of their engines); the peers' are as they
+come. Takes some minutes, most of it to install.
 """
 
 from __future__ import annotations
