@@ -8,8 +8,11 @@ from planner.fitting.approaches import Approach, Approaches, compare_approaches
 from planner.fitting.automatic import fit_best
 from planner.fitting.document import from_document, to_document
 from planner.fitting.envelope import fit_envelope
-from planner.fitting.fit import ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence, fit_law, observed_as
+from planner.fitting.estimates import ComputeOptimalExponent, Estimate
+from planner.fitting.fit import fit_law, observed_as
+from planner.fitting.fitted import FittedLaw
 from planner.fitting.isoflop import fit_isoflop
+from planner.fitting.minimum import SearchEvidence
 from planner.fitting.observations import Observations, columns_of_variables, observe
 from planner.fitting.ranking import Comparison
 from planner.fitting.recounting import counted_as

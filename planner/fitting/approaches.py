@@ -15,18 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
-from planner.fitting.envelope import envelope_draws, fit_envelope
-from planner.fitting.fit import LEVEL, ApproachExponents, Estimate, FittedLaw, fit_law
-from planner.fitting.isoflop import Budget, budgets, fit_isoflop, isoflop_optima, resampled_within
-from planner.fitting.observations import Observations
-from planner.fitting.optima import lines
+from planner.fitting.beside import pooled_estimate
+from planner.fitting.envelope import fit_envelope
+from planner.fitting.estimates import Estimate
+from planner.fitting.fit import fit_law
+from planner.fitting.fitted import FittedLaw
+from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.runs import Runs
-from planner.laws.caution import Caution
 
 Array = NDArray[np.float64]
-DRAWS_BESIDE = 200
-MOST_VALUES = 4_000_000  # runs × draws: very large tables get fewer
-PROFILED_SHARE = 0.5  # of the runs must belong to budgets for the runs to count as isoFLOP profiles
 PARAMETRIC_CAVEAT = "rests on the form E + A N^-alpha + B D^-beta holding at all runs"
 
 
@@ -72,85 +69,7 @@ def compare_approaches(
     found = (_tried("envelope", envelope), _tried("isoflop", isoflop), _of("parametric", parametric()))
     values = [a.exponent.value for a in found if a.exponent is not None]
     samples = [_draws(a.law) for a in found if a.law is not None]
-    return Approaches(found, max(values) - min(values), _pooled(values, samples))
-
-
-def exponents_beside(
-    seen: Observations, exponent: Estimate, draws: Array | None, seed: int
-) -> tuple[ApproachExponents | None, tuple[Caution, ...]]:
-    """What parabolas and envelope read off the runs of a fit whose N* ∝ C^`exponent`; None if these are no profiles.
-
-    `draws` (draws,) are those of the fit's own exponent, or None.
-    """
-    try:
-        groups = budgets(seen)
-    except NotIdentified:
-        return None, ()
-    if sum(len(g.rows) for g in groups) < PROFILED_SHARE * len(seen.losses):
-        return None, ()
-    count = 0 if draws is None else min(len(draws), DRAWS_BESIDE, MOST_VALUES // len(seen.losses))
-    samples = {"isoflop": _isoflop_sample(seen, groups, count, seed), "envelope": _envelope_sample(seen, count, seed)}
-    found = {name: _estimate(sample) for name, sample in samples.items() if len(sample)}
-    if not found:
-        return None, ()
-    exponents = {"parametric": exponent, **found}
-    values = [e.value for e in exponents.values()]
-    own = np.zeros(0) if draws is None else draws
-    pooled = _pooled(values, [own, *(s[1:] for s in samples.values() if len(s))])
-    beside = ApproachExponents(exponents, max(values) - min(values), pooled)
-    return beside, tuple(_disagreement(name, e, exponent, pooled) for name, e in found.items() if _apart(e, exponent))
-
-
-def _isoflop_sample(seen: Observations, groups: tuple[Budget, ...], count: int, seed: int) -> Array:
-    """a of the parabolas: the estimate, then its draws; empty where too few budgets have a minimum."""
-    optima, _, _ = isoflop_optima(seen, groups, resampled_within(groups, len(seen.losses), count, seed))
-    try:
-        found = lines(optima, seed)[:, 1]
-    except NotIdentified:
-        return np.zeros(0)
-    return np.asarray(found[np.isfinite(found)])
-
-
-def _envelope_sample(seen: Observations, count: int, seed: int) -> Array:
-    found = envelope_draws(seen, count, seed).lines[:, 1]
-    return np.asarray(found[np.isfinite(found)]) if np.isfinite(found[0]) else np.zeros(0)
-
-
-def _estimate(sample: Array) -> Estimate:
-    """The first of the sample, with the interval of the others."""
-    if len(sample) < 3:
-        nothing = float("nan")
-        return Estimate(float(sample[0]), nothing, nothing, nothing)
-    tail = 0.5 * (1.0 - LEVEL)
-    low, high = np.quantile(sample[1:], [tail, 1.0 - tail])
-    return Estimate(float(sample[0]), float(low), float(high), float(np.std(sample[1:], ddof=1)))
-
-
-def _apart(one: Estimate, other: Estimate) -> bool:
-    """Whether two intervals have nothing in common (never, without draws)."""
-    return one.upper < other.lower or other.upper < one.lower
-
-
-def _disagreement(name: str, found: Estimate, own: Estimate, pooled: Estimate) -> Caution:
-    what = "isoFLOP parabolas" if name == "isoflop" else "the envelope"
-    sentence = (
-        f"the exponent of the best model size is {found.value:.3f} ({found.lower:.3f} to {found.upper:.3f}) by {what} "
-        f"of the same runs, {own.value:.3f} ({own.lower:.3f} to {own.upper:.3f}) by this fit: over the draws of all "
-        f"approaches {pooled.lower:.3f} to {pooled.upper:.3f}"
-    )
-    return Caution("APPROACHES_DISAGREE", sentence)
-
-
-def _pooled(values: list[float], samples: list[Array]) -> Estimate:
-    """Mean of the values; interval over equally many draws of each sample, else their range."""
-    middle = float(np.mean(values))
-    size = min((len(s) for s in samples), default=0)
-    if size < 2:
-        return Estimate(middle, min(values), max(values), float("nan"))
-    pool = np.concatenate([s[:size] for s in samples])
-    tail = 0.5 * (1.0 - LEVEL)
-    low, high = np.quantile(pool, [tail, 1.0 - tail])
-    return Estimate(middle, float(low), float(high), float(np.std(pool, ddof=1)))
+    return Approaches(found, max(values) - min(values), pooled_estimate(values, samples))
 
 
 def _draws(law: FittedLaw) -> Array:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from planner.fitting.fit import FittedLaw, fit_law
+from planner.fitting.fit import fit_law
+from planner.fitting.fitted import FittedLaw
 from planner.fitting.refit import POOLED
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms

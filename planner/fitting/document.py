@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from planner.fitting.diagnostics import Diagnostics, ExtrapolationTest, GroupResidual, Influence, RegionRefit
-from planner.fitting.fit import ApproachExponents, ComputeOptimalExponent, Estimate, FittedLaw, SearchEvidence
+from planner.fitting.estimates import ApproachExponents, ComputeOptimalExponent, Estimate
+from planner.fitting.fitted import FittedLaw
+from planner.fitting.minimum import SearchEvidence
 from planner.laws import document as law_document
 from planner.laws.caution import Caution
 from planner.laws.law import Law

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from planner.errors import NotIdentified
 from planner.fitting.cautions import FRONTIER_CORRELATION
 from planner.fitting.clusters import alike
-from planner.fitting.fit import FittedLaw
+from planner.fitting.fitted import FittedLaw
 from planner.fitting.method_bias import MethodBias, method_bias, widened
 from planner.fitting.observations import Observations, observe
 from planner.fitting.optima import allocation_law, plain_diagnostics

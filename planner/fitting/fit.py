@@ -9,27 +9,27 @@ The recipe is Hoffmann et al. 2022 (2203.15556) App. D.2 as repaired by Besirogl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from types import MappingProxyType
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, Range, UnknownName, Violation, require
+from planner.fitting.beside import exponents_beside
 from planner.fitting.bootstrap import bootstrap as bootstrapped
 from planner.fitting.breaks import shape_cautions
 from planner.fitting.cautions import cautions
 from planner.fitting.clusters import clusters
-from planner.fitting.diagnostics import Diagnostics, diagnose, require_finite
+from planner.fitting.diagnostics import diagnose, require_finite
 from planner.fitting.drift import expected_drift, fall_per_decade
+from planner.fitting.envelope import fit_envelope
+from planner.fitting.estimates import ApproachExponents, ComputeOptimalExponent, estimates_of, exponents_of
+from planner.fitting.fitted import FittedLaw, data_ranges, package_versions
+from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.majority import majority_cautions
-from planner.fitting.newton import Minimum, minimise, schedule
+from planner.fitting.minimum import SearchEvidence, lowest_minimum, screened
 from planner.fitting.objective import DELTA, described
 from planner.fitting.observations import DERIVED, Observations, observe
 from planner.fitting.problem import Problem
-from planner.fitting.projection import Screening, screen
 from planner.fitting.refit import POOLED, grouped
 from planner.fitting.runs import Runs
 from planner.fitting.slips import slip_cautions
@@ -41,68 +41,10 @@ from planner.laws.chinchilla import Chinchilla
 from planner.laws.compute import ACTIVE_EXPERTS, SIMPLE
 from planner.laws.form import Form
 from planner.laws.forms import form_class
-from planner.laws.law import Law, Provenance, Span, frozen_spans
+from planner.laws.law import Provenance
 
-Array = NDArray[np.float64]
-LEVEL = 0.8
-CELLS_FOR_DRAWS = 256
-EXACT = 1e-15  # an objective this small means data without noise
 DRAWS = Range(0, 100_000, "draws")
 SEEDS = Range(0, 2**63 - 1, "")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 80 % interval and standard error over the draws (NaN without draws)."""
-
-    value: float
-    lower: float
-    upper: float
-    standard_error: float
-
-
-@dataclass(frozen=True)
-class ComputeOptimalExponent:
-    """N* ∝ C^parameters and D* ∝ C^tokens."""
-
-    parameters: Estimate
-    tokens: Estimate
-
-
-@dataclass(frozen=True)
-class SearchEvidence:
-    """Why the minimum found is believed to be the global one."""
-
-    starts: int
-    share_at_best: float  # of the polished starts that end within 1e-6 of the best objective
-    profile_minima: int | None  # interior minima of the projected objective over the grid of exponents
-    gradient: float  # largest entry of the projected gradient at the minimum
-
-
-@dataclass(frozen=True)
-class ApproachExponents:
-    """a in N* ∝ C^a of the same runs by every approach that they allow: the parametric fit, parabolas, the envelope.
-
-    Their disagreement is uncertainty that no bootstrap of one approach shows; `pooled` is over the draws of all.
-    """
-
-    exponents: Mapping[str, Estimate]
-    disagreement: float  # largest less smallest
-    pooled: Estimate
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FittedLaw(Law):
-    """A law with the record of its fit; `approaches` where the runs lie on isoFLOP profiles."""
-
-    intervals: Mapping[str, Estimate]
-    objective_value: float
-    objective: str
-    compute_optimal_exponent: ComputeOptimalExponent | None
-    search: SearchEvidence
-    diagnostics: Diagnostics
-    warnings: tuple[Caution, ...]
-    approaches: ApproachExponents | None = None
 
 
 def fit_law(
@@ -147,13 +89,13 @@ def fit_law(
     else:
         problem, screening = grouped(kind, seen, sharing, delta)
         kind = problem.form
-    theta, objective, search, others = _minimum(problem, screening, starts, delta)
+    theta, objective, search, others = lowest_minimum(problem, screening, starts, delta)
     require_finite(objective, form)
     units = clusters(seen, problem.residuals(theta[None])[0], within=sharing != POOLED)
     cloud = bootstrapped(problem, theta, bootstrap, seed, units, others, delta=delta) if bootstrap else None
     draws = None if cloud is None or not len(cloud.draws) else cloud.draws
     best = kind.from_vector(problem.vectors(theta[None])[0])
-    exponent = _exponent(best, draws)
+    exponent = exponents_of(best, draws)
     beside, disagreement = _beside(kind, seen, exponent, best, draws, seed)
     checked = diagnose(problem, theta, seen, draws, units, others)
     limits = None if exponent is None or draws is None else (exponent.parameters.lower, exponent.parameters.upper)
@@ -185,7 +127,7 @@ def fit_law(
             None if checked.extrapolation is None else checked.extrapolation.drift_per_decade,
             fall_per_decade(problem.targets, seen),
         ),
-        intervals=_intervals(best, draws),
+        intervals=estimates_of(best, draws),
         objective_value=objective,
         objective=f"{described(kind.signed())} (delta {delta:g})",
         compute_optimal_exponent=exponent,
@@ -219,9 +161,6 @@ def _allocation(
     group: str | None,
 ) -> FittedLaw:
     """Approaches 1 and 2, which read the best models off the runs and fit no loss."""
-    from planner.fitting.envelope import fit_envelope  # late: both build on what this module defines
-    from planner.fitting.isoflop import fit_isoflop
-
     if fixed:
         raise InvalidInput(Violation("fixed", ", ".join(fixed), f"none: {kind.form_name} has no coefficients to hold"))
     if kind is Envelope:
@@ -234,12 +173,10 @@ def _beside(
     seen: Observations,
     exponent: ComputeOptimalExponent | None,
     best: Form,
-    draws: Array | None,
+    draws: NDArray[np.float64] | None,
     seed: int,
 ) -> tuple[ApproachExponents | None, tuple[Caution, ...]]:
     """What the other approaches read off the same runs, where the form is of parameters and tokens alone."""
-    from planner.fitting.approaches import exponents_beside  # late: it builds on what this module defines
-
     if exponent is None or set(kind.variables) != {"parameter_count", "token_count"}:
         return None, ()
     cloud = None if draws is None else type(best).from_vector(draws).compute_optimal_exponents()
@@ -260,47 +197,6 @@ def held_coefficients(form: type[Form], fixed: Mapping[str, float] | None) -> di
     return held
 
 
-def screened(problem: Problem, starts: int | None = None, seed: int = 0) -> Screening:
-    """Points worth starting from, the best first."""
-    return screen(problem, max(starts or 0, CELLS_FOR_DRAWS), seed)
-
-
-def _gridded(problem: Problem) -> bool:
-    return sum(not c.linear for c in problem.free) <= 2
-
-
-def _minimum(
-    problem: Problem, screening: Screening, starts: int | None, delta: float
-) -> tuple[Array, float, SearchEvidence, Array]:
-    """θ (free,) of the best minimum, its objective, the evidence, and other points (points, free) to look at.
-
-    Fewer of the points screened are polished where they come from a grid.
-    """
-    polished = screening.theta[: starts or (12 if _gridded(problem) else 48)]
-    # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
-    deltas = (0.05 if _gridded(problem) else 0.5, 0.003)
-    unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0  # log residuals are of order one at most
-    far, near = (minimise(problem, polished, schedule(unit * d, delta), iterations=150) for d in deltas)
-    found = _better(far, near)
-    lowest = found.objective.min()
-    tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
-    best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
-    objective = float(found.objective[best])
-    share = float(np.mean(found.objective <= objective * (1.0 + 1e-6) + EXACT))
-    evidence = SearchEvidence(len(polished), share, screening.profile_minima, float(found.gradient[best]))
-    return found.theta[best], objective, evidence, np.vstack([found.theta, screening.theta])
-
-
-def _better(one: Minimum, other: Minimum) -> Minimum:
-    """Per start, the lower of two descents."""
-    first = one.objective <= other.objective
-    return Minimum(
-        np.where(first[:, None], one.theta, other.theta),
-        np.where(first, one.objective, other.objective),
-        np.where(first, one.gradient, other.gradient),
-    )
-
-
 def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) -> tuple[Caution, ...]:
     notes = []
     if search.share_at_best < 0.25:
@@ -319,50 +215,3 @@ def _search_cautions(search: SearchEvidence, seen: Observations, failed: int) ->
     if failed:
         notes.append(Caution("DRAWS_DROPPED", f"{failed} bootstrap draws did not converge and were left out"))
     return tuple(notes)
-
-
-def _estimate(value: float, sample: Array | None) -> Estimate:
-    if sample is None:
-        return Estimate(value, float("nan"), float("nan"), float("nan"))
-    tail = 0.5 * (1.0 - LEVEL)
-    low, high = np.quantile(sample, [tail, 1.0 - tail])
-    # Where the runs leave a direction open the draws may lie to one side of the fit, which is as possible as they are.
-    return Estimate(
-        value,
-        float(min(low, value)),
-        float(max(high, value)),
-        float(np.std(sample, ddof=1)) if len(sample) > 1 else 0.0,
-    )
-
-
-def _intervals(best: Form, draws: Array | None) -> Mapping[str, Estimate]:
-    return MappingProxyType(
-        {
-            k: _estimate(float(v), None if draws is None else draws[:, j])
-            for j, (k, v) in enumerate(best.values().items())
-        }
-    )
-
-
-def _exponent(best: Form, draws: Array | None) -> ComputeOptimalExponent | None:
-    points = best.compute_optimal_exponents()
-    samples = None if draws is None else type(best).from_vector(draws).compute_optimal_exponents()
-    if points is None:
-        return None
-    parameters, tokens = (
-        _estimate(float(points[k]), None if samples is None else np.asarray(samples[k]).reshape(-1)) for k in (0, 1)
-    )
-    return ComputeOptimalExponent(parameters, tokens)
-
-
-def data_ranges(seen: Observations) -> Mapping[str, Span]:
-    arrays = {**seen.variables, "training_flops": seen.training_flops}
-    return frozen_spans({k: (float(v.min()), float(v.max())) for k, v in arrays.items() if np.all(np.isfinite(v))})
-
-
-def package_versions() -> Mapping[str, str]:
-    try:
-        own = version("apportion-server")
-    except PackageNotFoundError:  # run from a checkout
-        own = "unpackaged"
-    return {"apportion": own, "numpy": np.__version__, "scipy": scipy.__version__}

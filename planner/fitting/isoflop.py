@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
-from planner.fitting.fit import FittedLaw
+from planner.fitting.fitted import FittedLaw
 from planner.fitting.method_bias import MethodBias, method_bias, widened
 from planner.fitting.observations import Observations, observe
 from planner.fitting.optima import FEWEST_BUDGETS, Optima, allocation_law, lines, plain_diagnostics

@@ -14,15 +14,9 @@ from numpy.typing import NDArray
 
 from planner.errors import NotIdentified
 from planner.fitting.diagnostics import Diagnostics
-from planner.fitting.fit import (
-    LEVEL,
-    ComputeOptimalExponent,
-    Estimate,
-    FittedLaw,
-    SearchEvidence,
-    data_ranges,
-    package_versions,
-)
+from planner.fitting.estimates import ComputeOptimalExponent, estimates_of
+from planner.fitting.fitted import FittedLaw, data_ranges, package_versions
+from planner.fitting.minimum import SearchEvidence
 from planner.fitting.observations import Observations
 from planner.fitting.runs import Runs
 from planner.laws.allocation_line import AllocationLine
@@ -114,9 +108,7 @@ def allocation_law(
     best = kind.from_vector(values[0])
     good = np.isfinite(values[1:]).all(axis=1)
     draws = values[1:][good] if good.any() else None
-    intervals = {
-        k: _estimate(float(values[0, j]), None if draws is None else draws[:, j]) for j, k in enumerate(kind.names())
-    }
+    intervals = estimates_of(best, draws)
     return FittedLaw(
         name=name or f"{kind.form_name}-{runs.sha256[:8]}",
         form=best,
@@ -159,11 +151,3 @@ def plain_diagnostics(seen: Observations, residuals: Array, targets: Array, budg
         extrapolation=None,
         group_count=budgets,
     )
-
-
-def _estimate(value: float, sample: Array | None) -> Estimate:
-    if sample is None or len(sample) < 2:
-        return Estimate(value, float("nan"), float("nan"), float("nan"))
-    tail = 0.5 * (1.0 - LEVEL)
-    low, high = np.quantile(sample, [tail, 1.0 - tail])
-    return Estimate(value, float(min(low, value)), float(max(high, value)), float(np.std(sample, ddof=1)))

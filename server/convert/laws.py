@@ -20,7 +20,7 @@ from planner.laws.law import DRIFT_PER_DECADE, LOSS, frozen_spans
 from server import names
 
 if TYPE_CHECKING:  # the service itself does without the fitting code
-    from planner.fitting.fit import Estimate
+    from planner.fitting.estimates import Estimate
 
 LEVEL = 0.8
 _GRADES = {

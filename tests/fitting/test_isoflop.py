@@ -9,7 +9,7 @@ import pytest
 
 from planner.errors import InvalidInput, NotIdentified
 from planner.fitting import Estimate, Runs, compare_approaches, fit_law, observe
-from planner.fitting.approaches import exponents_beside
+from planner.fitting.beside import exponents_beside
 from planner.fitting.isoflop import HALF_WIDTH
 from planner.laws import form_class, law
 
