@@ -6,6 +6,7 @@
 
 from planner.fitting.approaches import Approach, Approaches, compare_approaches
 from planner.fitting.automatic import fit_best
+from planner.fitting.columns import Source, columns_of_variables
 from planner.fitting.document import from_document, to_document
 from planner.fitting.envelope import fit_envelope
 from planner.fitting.estimates import ComputeOptimalExponent, Estimate
@@ -13,7 +14,7 @@ from planner.fitting.fit import fit_law, observed_as
 from planner.fitting.fitted import FittedLaw
 from planner.fitting.isoflop import fit_isoflop
 from planner.fitting.minimum import SearchEvidence
-from planner.fitting.observations import Observations, columns_of_variables, observe
+from planner.fitting.observations import Observations, observe
 from planner.fitting.ranking import Comparison
 from planner.fitting.recounting import counted_as
 from planner.fitting.rowfilter import chosen_rows
@@ -32,6 +33,7 @@ __all__ = [
     "Runs",
     "SearchEvidence",
     "Sensitivity",
+    "Source",
     "Variant",
     "chosen_rows",
     "columns_of_variables",

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownName, Violation
-from planner.fitting.observations import Observations, columns_of_variables, missing_column, observe
+from planner.fitting.columns import columns_of_variables, missing_column
+from planner.fitting.observations import Observations, observe
 from planner.fitting.runs import Runs
 from planner.fitting.sweeps import found_sweep
 from planner.laws.form import Form

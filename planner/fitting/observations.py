@@ -1,26 +1,26 @@
-"""From a runs table to the arrays a fit needs: which column is which variable, and whether the values can be used.
+"""From a runs table to the arrays a fit needs: the values of each variable, and whether they can be used.
 
-Columns are found by the names people give them (N, D, params, tokens, …), overridden by an explicit mapping. Where
-only two of parameters, tokens and compute are known, the third follows from C = 6 N D, and that is recorded. Every
-violation is reported with its column, row and value.
+`planner.fitting.columns` says which column is which variable. Where only two of parameters, tokens and compute are
+known, the third follows from C = 6 N D, and that is recorded. Every violation is reported with its column, row and
+value.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import InvalidInput, NotIdentified, UnknownName, Violation, require
+from planner.errors import InvalidInput, NotIdentified, Violation, require
+from planner.fitting.columns import Source, columns_of_variables, missing_column
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
-from planner.laws.variables import allowed, canonical, is_allowed, variables
+from planner.laws.variables import allowed, is_allowed
 
 Array = NDArray[np.float64]
 
@@ -73,28 +73,7 @@ DERIVED: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
 }
-COUNTING_OF_COLUMN: Mapping[str, str] = {
-    "N_active": "active",
-    "active_parameter_count": "active",
-    "N_nonemb": "non_embedding",
-    "N_nonvocab": "non_embedding",
-    "non_vocab_parameters": "non_embedding",
-    "non_embedding_param_size": "non_embedding",
-    "dense_parameter_count": "active",
-    "N_total": "total",
-    "total_parameter_count": "total",
-    "N_nonzero": "nonzero",
-    "nonzero_parameter_count": "nonzero",
-}
-
-LOSS_WORD = re.compile(r"(?<![a-z])(loss|nll)(?![a-z])", re.IGNORECASE)
 RUN_COLUMNS = frozenset({"run_id", "run", "run_name", "runid", "hyper_id", "wandb_id", "experiment_id", "trial_id"})
-
-
-def counting_of(column: str, mapping: Mapping[str, str] | None = None) -> str | None:
-    """How the parameters of a column are counted, by the name it is mapped to or its own; None where neither says."""
-    mapped = (mapping or {}).get(column, "")
-    return COUNTING_OF_COLUMN.get(mapped) or COUNTING_OF_COLUMN.get(column)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +83,7 @@ class Observations:
     variables: Mapping[str, Array]
     losses: Array
     training_flops: Array
-    columns: Mapping[str, str]  # variable -> column, or the rule it was derived by
+    columns: Mapping[str, str]  # variable -> column, with the factor if any, or the rule it was derived by
     counting: str
     rows: NDArray[np.intp]  # index of each row in the table
     rows_dropped: int  # rows with blank cells in a needed column
@@ -113,6 +92,7 @@ class Observations:
     group_names: tuple[str, ...] = ()  # by number
     run_labels: NDArray[np.intp] | None = None  # likewise of the run a row belongs to, where `run_column` names it
     run_column: str = ""
+    sources: Mapping[str, Source] = field(default_factory=dict)  # of the variables that columns hold, of any form
 
     @property
     def group_count(self) -> int | None:
@@ -122,58 +102,16 @@ class Observations:
     def take(self, chosen: NDArray[np.bool_]) -> Observations:
         """The chosen rows."""
         members = None if self.groups is None else self.groups[chosen]
-        return Observations(
-            {k: v[chosen] for k, v in self.variables.items()},
-            self.losses[chosen],
-            self.training_flops[chosen],
-            self.columns,
-            self.counting,
-            self.rows[chosen],
-            self.rows_dropped,
-            self.rows_excluded,
-            None if members is None else numbered(members),
-            () if members is None else tuple(self.group_names[g] for g in dict.fromkeys(members.tolist())),
-            None if self.run_labels is None else numbered(self.run_labels[chosen]),
-            self.run_column,
+        return replace(
+            self,
+            variables={k: v[chosen] for k, v in self.variables.items()},
+            losses=self.losses[chosen],
+            training_flops=self.training_flops[chosen],
+            rows=self.rows[chosen],
+            groups=None if members is None else numbered(members),
+            group_names=() if members is None else tuple(self.group_names[g] for g in dict.fromkeys(members.tolist())),
+            run_labels=None if self.run_labels is None else numbered(self.run_labels[chosen]),
         )
-
-
-def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -> dict[str, str]:
-    """variable -> column, by `mapping` (column -> variable) first, then by the usual names.
-
-    The one column of numbers that is named like a loss is the loss where none has its usual name.
-
-    Raises UnknownName for a mapped column the table does not have.
-    """
-    found: dict[str, str] = {}
-    for column, variable in (mapping or {}).items():
-        runs.column(column)
-        found[canonical(variable)] = column
-    taken = set(found.values())
-    folded = {name.lower(): name for name in reversed(runs.names)}
-    for variable, entry in variables().items():
-        for alias in entry.aliases:
-            column = alias if alias in runs.columns else folded.get(alias.lower(), "") if len(alias) > 1 else ""
-            if variable not in found and column and column not in taken:
-                found[variable] = column
-    for column in runs.names:
-        numbered_name = re.fullmatch(r"(.+)_(\d+)", column)
-        if numbered_name and column not in taken and canonical(numbered_name[1]) in variables():
-            found.setdefault(f"{canonical(numbered_name[1])}_{numbered_name[2]}", column)
-    if "loss" not in found:
-        losses = [c for c in runs.names if LOSS_WORD.search(c) and c not in taken and not runs.columns[c].is_text]
-        if len(losses) == 1:
-            found["loss"] = losses[0]
-    return found
-
-
-def missing_column(variable: str, runs: Runs) -> Violation:
-    """What is said of a variable that no column holds: the columns there are, and how to name one of them."""
-    names = runs.names
-    candidates = [c for c in names if LOSS_WORD.search(c)] if variable == "loss" else []
-    example = candidates[0] if candidates else "COLUMN"
-    allowed = f"a column for it, or a mapping such as {example}={variable}, among: {', '.join(names)}"
-    return Violation(variable, "missing", allowed)
 
 
 def observe(
@@ -191,12 +129,8 @@ def observe(
     `kept` (rows,) marks rows that count beside `where`: None for all.
 
     Raises InvalidInput for text, NaN, infinite or non-positive values, too few rows; NotIdentified where rows do not
-    differ enough for the form's coefficients; UnknownName for columns.
+    differ enough for the form's coefficients; UnknownName for columns and variables.
     """
-    known_variables = {*form.variables, *variables()}
-    for variable in (mapping or {}).values():
-        if canonical(variable) not in known_variables:
-            raise UnknownName("variable", variable, known_variables)
     mask = np.ones(runs.row_count, dtype=bool) if where is None else chosen_rows(runs, where)
     if not mask.any():
         raise InvalidInput(Violation("where", str(where), "a condition that holds for at least one row"))
@@ -220,13 +154,14 @@ def observe(
         losses,
         _flops(table, arrays, usable),
         table.how,
-        counting_of(columns.get("parameter_count", ""), mapping) or "total",
+        (columns["parameter_count"].counting if "parameter_count" in columns else None) or "total",
         table.rows[usable],
         int((~usable).sum()),
         int((~mask).sum()),
         None if members is None else numbered(members[usable]),
         () if members is None else tuple(dict.fromkeys(members[usable].tolist())),
         *_runs_named(table, usable),
+        {k: columns[k] for k in table.how if k in columns},
     )
 
 
@@ -240,17 +175,18 @@ def numbered(labels: NDArray[Any]) -> NDArray[np.intp]:
 class _Table:
     """The chosen rows, with the third of (N, D, C) derived from the other two."""
 
-    def __init__(self, runs: Runs, columns: Mapping[str, str], rows: NDArray[np.intp]) -> None:
+    def __init__(self, runs: Runs, columns: Mapping[str, Source], rows: NDArray[np.intp]) -> None:
         self.runs, self.columns, self.rows = runs, columns, rows
         self.how: dict[str, str] = {}
         self.blank: dict[str, NDArray[np.bool_]] = {}
 
     def values(self, variable: str) -> Array | None:
         if variable in self.columns:
-            name = self.columns[variable]
-            column = self.runs.columns[name].take(self.rows)
-            self.how[variable], self.blank[variable] = name, column.blank
-            return column.numbers if column.text is None else self._parsed(name, column.text)
+            source = self.columns[variable]
+            column = self.runs.columns[source.column].take(self.rows)
+            self.how[variable], self.blank[variable] = str(source), column.blank
+            numbers = column.numbers if column.text is None else self._parsed(source.column, column.text)
+            return numbers * source.factor
         return self._derived(variable)
 
     def _derived(self, variable: str) -> Array | None:
@@ -291,20 +227,20 @@ class _Table:
             wrong = usable & ~is_allowed(limited_as, x)
             if wrong.any():
                 k = int(np.flatnonzero(wrong)[0])
-                field = self.columns.get(variable, variable)
+                name = str(self.columns.get(variable, variable))
                 more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
-                limits = allowed(limited_as).check(field, float(x[k]))[0].allowed
-                violations.append(Violation(field, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
+                limits = allowed(limited_as).check(name, float(x[k]))[0].allowed
+                violations.append(Violation(name, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
         require(*violations)
 
 
 def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]) -> Array:
     """Compute per row: the column if it is complete, else 6 N D, else NaN."""
     if "training_flops" in table.columns:
-        column = table.runs.columns[table.columns["training_flops"]]
-        flops = column.numbers[table.rows][usable]
-        if not column.is_text and bool(np.all(np.isfinite(flops) & (flops > 0))):
-            table.how["training_flops"] = table.columns["training_flops"]
+        source = table.columns["training_flops"]
+        flops = source.numbers(table.runs)[table.rows][usable]
+        if bool(np.all(np.isfinite(flops) & (flops > 0))):
+            table.how["training_flops"] = str(source)
             return np.asarray(flops)
     if {"parameter_count", "token_count"} <= arrays.keys():
         table.how["training_flops"] = "6 × parameter_count × token_count"
@@ -314,7 +250,8 @@ def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]
 
 def _runs_named(table: _Table, usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp] | None, str]:
     """Numbers of the runs that rows belong to and the column that names them; a blank cell is a run of its own."""
-    column = next((n for n in table.runs.names if n.lower() in RUN_COLUMNS and n not in table.columns.values()), None)
+    taken = {source.column for source in table.columns.values()}
+    column = next((n for n in table.runs.names if n.lower() in RUN_COLUMNS and n not in taken), None)
     if column is None:
         return None, ""
     cells = table.runs.columns[column].take(table.rows[usable])

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.observations import counting_of
+from planner.fitting.columns import Source
 from planner.laws.counting import CountingFacts, convert
 
 Array = NDArray[np.float64]
@@ -21,17 +21,15 @@ Array = NDArray[np.float64]
 
 def counted_as(
     law_counting: str,
-    column: str,
+    source: Source,
     counts: Array,
     known: Mapping[str, Array],
-    mapping: Mapping[str, str] | None = None,
 ) -> Array:
-    """`counts` (rows,) of the column called `column`, in the convention of a law.
+    """`counts` (rows,) read from `source`, in the convention of a law.
 
-    `known` holds other variables of the same rows by name, `mapping` names for columns. Raises InvalidInput naming the
-    facts that are missing.
+    `known` holds other variables of the same rows by name. Raises InvalidInput naming the facts that are missing.
     """
-    counted = counting_of(column, mapping) or law_counting
+    counted = source.counting or law_counting
     return np.asarray(convert(counts, counted, law_counting, _facts(known)), float)
 
 

@@ -2,21 +2,29 @@
 
 A power law fits tokens in billions as well as tokens, and parameters under the name of tokens; only the numbers
 themselves tell. Real runs see a fraction of a token to some ten thousand tokens a parameter; a table's values lie close
-to one another, not in two heaps a thousandfold apart; compute is a small multiple of parameters times tokens; and loss
-falls with both. What breaks this comes as a caution, never as a refusal: the table may be right and be unusual.
+to one another, not in two heaps a thousandfold apart, and between the smallest and the largest that people train with;
+compute is a small multiple of parameters times tokens; and loss falls with both. What breaks this comes as a caution,
+never as a refusal: the table may be right and be unusual.
 """
 
 from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.fitting.observations import Observations
+from planner.fitting.units import likely_factor, unit_name
 from planner.laws.caution import Caution
 
 Array = NDArray[np.float64]
 TOKENS_PER_PARAMETER = (0.3, 1e4)  # medians of published tables lie between 1 and 2000
-SMALLEST_MODEL = 1e4  # parameters; the median of a table
+FEWEST = {"parameter_count": 1e4, "token_count": 1e5, "unique_token_count": 1e5}  # medians of a table
 HEAPS = 1e3  # factor between neighbouring values that no sweep leaves empty
 COMPUTE_RATIO = (0.1, 10.0)  # of stated compute to 6 N D: forward passes only give 1/3, attention 1.4
 COMPUTE_SPREAD = 4.0  # factor about the table's own median ratio
@@ -25,9 +33,12 @@ HIGHEST_LOSS = 13.0  # nats: a uniform guess over 440,000 tokens
 
 
 def slip_cautions(seen: Observations) -> tuple[Caution, ...]:
-    """What the values of a table give away."""
+    """What the values of a table give away, and the units that its headers were read to name."""
     n, d = (seen.variables.get(k) for k in ("parameter_count", "token_count"))
     notes: list[Caution] = []
+    for variable, source in seen.sources.items():
+        if source.by_header:
+            notes.append(Caution("DERIVED_COLUMN", f"{variable} is derived: {source}, by its header"))
     if n is not None and d is not None:
         notes += _ratio(n, d)
         notes += _compute(seen, n, d)
@@ -35,11 +46,36 @@ def slip_cautions(seen: Observations) -> tuple[Caution, ...]:
     for name, values in (("parameter_count", n), ("token_count", d)):
         if values is not None:
             notes += _heaps(values, name)
-    if n is not None and np.median(n) < SMALLEST_MODEL:
-        sentence = f"the median parameter count is {np.median(n):.3g}: is it in millions or billions?"
-        notes.append(Caution("SUSPECT_UNITS", sentence))
+    for name in FEWEST:
+        if name in seen.variables:
+            notes += _size(seen, name, seen.variables[name])
     notes += _loss(seen)
     return tuple(notes)
+
+
+@cache
+def _most() -> Mapping[str, float]:
+    """The largest count of any published run, by variable."""
+    table = tomllib.loads(files("planner.fitting").joinpath("largest_runs.toml").read_text("utf-8"))
+    return {name: float(row["value"]) for name, row in table.items()}
+
+
+def _size(seen: Observations, name: str, values: Array) -> list[Caution]:
+    """Whether counts are smaller or larger than any that people train with, and the unit that would explain it."""
+    middle, largest, column = float(np.median(values)), float(values.max()), seen.columns[name]
+    source = seen.sources.get(name)
+    if middle < FEWEST[name]:
+        factor = likely_factor(name, middle)
+        sentence = f"the median {name} is {middle:.3g} ({column}): is it in {unit_name(factor)}?"
+        if source is not None and source.factor == 1.0:
+            sentence += f" then map {replace(source, factor=factor)}={name}"
+        return [Caution("SUSPECT_UNITS", sentence)]
+    most = _most()[name]
+    if largest > most:
+        sentence = f"the largest {name} is {largest:.3g} ({column}), and no published run has had more than {most:g}"
+        sentence += ": is it in other units?"
+        return [Caution("SUSPECT_UNITS", sentence)]
+    return []
 
 
 def _ratio(n: Array, d: Array) -> list[Caution]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.observations import columns_of_variables
+from planner.fitting.columns import columns_of_variables
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.laws.caution import Caution
@@ -65,7 +65,7 @@ def found_sweep(
     """
     if form is not None and (form.observed != "loss" or SET_BY_HAND & set(form.variables)):
         return None
-    known = columns_of_variables(runs, mapping)
+    known = {variable: source.column for variable, source in columns_of_variables(runs, mapping).items()}
     axes = [c for v, c in known.items() if v != "loss" and v not in SET_BY_HAND and not _tuned(c, v)]
     tuned = [c for c in runs.names if c not in axes and _tuned(c, "")]
     if "loss" not in known or runs.column(known["loss"]).is_text or not axes or not tuned:

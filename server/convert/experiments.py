@@ -152,7 +152,7 @@ def _seen(request: Request, form: type[Form]) -> tuple[Mapping[str, Array], Arra
     columns = columns_of_variables(runs)
     if "loss" not in columns:
         raise InvalidInput(Violation("runs.columns[loss]", "missing", "the loss of every run"))
-    losses = runs.column(columns["loss"]).numbers
+    losses = columns["loss"].numbers(runs)
     wrong = ~np.isfinite(losses) | ((losses <= 0.0) & (not form.signed()))
     if wrong.any():
         found = f"{losses[wrong][0]:g} (row {int(np.argmax(wrong)) + 1})"
@@ -169,7 +169,7 @@ def _variables(table: table_pb2.Table, field: str, form: type[Form]) -> tuple[di
     require(
         *(Violation(f"{field}.columns[{v}]", "missing", f"a column for it: {form.form_name} needs it") for v in missing)
     )
-    values: dict[str, Array] = {v: np.asarray(runs.column(columns[v]).numbers, float) for v in form.variables}
+    values: dict[str, Array] = {v: columns[v].numbers(runs) for v in form.variables}
     wrong = {v: ~is_allowed(v, x) for v, x in values.items()}
     require(
         *(

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from apportion.v1 import law_pb2, laws_service_pb2, laws_service_pb2_grpc
-from planner.errors import UnknownName, require
+from planner.errors import require
 from planner.laws import form_class
 from planner.laws import laws as published_laws
 from server import names
@@ -193,10 +193,7 @@ class LawsService(laws_service_pb2_grpc.LawsServicer):
 
         entry = await self._library.law(request.law, "law")
         level = request.level if request.HasField("level") else law_messages.LEVEL
-        columns = await asyncio.to_thread(tables.from_table, request.points, "points", max_cells=self._max_cells)
-        unknown = next((c for c in request.column_variables if c not in columns), None)
-        if unknown is not None:
-            raise UnknownName("column", unknown, columns)
+        await asyncio.to_thread(tables.from_table, request.points, "points", max_cells=self._max_cells)
         asked = request.points, request.column_variables, level
         table = await asyncio.to_thread(predict, entry, *asked, terms=request.include_terms)
         ratios = next(c.numbers.values for c in table.columns if c.name == "extrapolation_ratio")

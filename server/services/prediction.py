@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from apportion.v1 import table_pb2
 from planner.errors import InvalidInput, Violation, require
-from planner.fitting import Runs, columns_of_variables, counted_as
+from planner.fitting import Runs, Source, columns_of_variables, counted_as
 from planner.fitting.observations import DERIVED
 from planner.laws import Law, Prediction
 from planner.laws.by_group import GROUP
 from server.convert import tables
+from server.convert.problems import named_after
 from server.convert.runs import to_runs
 
 _VALUES_AT_ONCE = 4_000_000
@@ -30,8 +31,8 @@ def predict(
     UnknownName for mapped columns.
     """
     runs = to_runs(points)
-    columns = columns_of_variables(runs, _as_fitted(law, runs) | dict(mapping))
-    values = _values(law, runs, columns, mapping)
+    columns = _sources(law, runs, mapping)
+    values = _values(law, runs, columns)
     pieces: list[Prediction] = []
     step = max(1, _VALUES_AT_ONCE // (1 if law.draws is None else len(law.draws)))
     for start in range(0, runs.row_count, step):
@@ -51,7 +52,7 @@ def predict(
 
 
 def _add_terms(
-    answer: table_pb2.Table, law: Law, runs: Runs, values: Mapping[str, NDArray[Any]], columns: Mapping[str, str]
+    answer: table_pb2.Table, law: Law, runs: Runs, values: Mapping[str, NDArray[Any]], columns: Mapping[str, Source]
 ) -> None:
     """Model, data and floor of every loss; where a loss was measured, what it has above the law.
 
@@ -64,19 +65,27 @@ def _add_terms(
         raise InvalidInput(Violation("include_terms", "true", allowed))
     for name, term in (("model_term", found.model), ("data_term", found.data), ("floor_term", found.floor)):
         tables.add_column(answer, name, np.broadcast_to(np.asarray(term, float), (runs.row_count,)))
-    measured = runs.columns.get(columns.get("loss", ""))
-    if measured is not None and not measured.is_text:
-        loss = np.where(measured.blank, np.nan, measured.numbers)
-        tables.add_column(answer, "learning_deficiency", loss - np.asarray(law.loss(**values), float))
+    if "loss" in columns and not runs.column(columns["loss"].column).is_text:
+        measured = columns["loss"].numbers(runs)
+        tables.add_column(answer, "learning_deficiency", measured - np.asarray(law.loss(**values), float))
+
+
+def _sources(law: Law, runs: Runs, mapping: Mapping[str, str]) -> dict[str, Source]:
+    """Where the variables come from: as `mapping` says, else as in the fit if its columns are there, else by name.
+
+    Raises UnknownName for columns and variables, InvalidInput for factors that are no numbers.
+    """
+    with named_after({"mapping": "column_variables"}):
+        return columns_of_variables(runs, _as_fitted(law, runs) | dict(mapping))
 
 
 def _as_fitted(law: Law, runs: Runs) -> dict[str, str]:
-    """Column -> variable of the fit, for the columns that the points have too."""
-    fitted = ((v, law.provenance.options.get(f"column of {v}", "")) for v in law.form.variables)
-    return {column: variable for variable, column in fitted if column in runs.columns}
+    """Column, with its factor -> variable of the fit, for the columns that the points have too."""
+    fitted = ((law.provenance.options.get(f"column of {v}", ""), v) for v in law.form.variables)
+    return {text: v for text, v in fitted if {text, text.rpartition("*")[0]} & runs.columns.keys()}
 
 
-def _values(law: Law, runs: Runs, columns: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def _values(law: Law, runs: Runs, columns: Mapping[str, Source]) -> dict[str, NDArray[Any]]:
     """The values of the law's variables, as far as the columns give them or others that they follow from."""
     read = [v for v in (*law.form.variables, "training_flops") if v in columns]
     rules = {
@@ -85,24 +94,25 @@ def _values(law: Law, runs: Runs, columns: Mapping[str, str], mapping: Mapping[s
         if v not in columns
     }
     sources = {s for rule in rules.values() if rule is not None for s in rule[0]}
-    texts = dict.fromkeys(columns[v] for v in (*read, *sources) if runs.column(columns[v]).is_text)
+    used = dict.fromkeys(columns[v].column for v in (*read, *sources))
+    texts = [name for name in used if runs.column(name).is_text]
     require(*(Violation(f"points.columns[{name}]", "text", "a column of numbers") for name in texts))
-    values: dict[str, NDArray[Any]] = {v: runs.column(columns[v]).numbers for v in law.form.variables if v in columns}
+    values: dict[str, NDArray[Any]] = {v: columns[v].numbers(runs) for v in law.form.variables if v in columns}
     for variable, rule in rules.items():
         if rule is not None:
             with np.errstate(all="ignore"):  # what is no number is refused by the law
-                values[variable] = np.asarray(rule[2](*(runs.column(columns[s]).numbers for s in rule[0])))
+                values[variable] = np.asarray(rule[2](*(columns[s].numbers(runs) for s in rule[0])))
     if "parameter_count" in values and "parameter_count" in columns:
-        known = {v: runs.column(c).numbers for v, c in columns.items() if not runs.column(c).is_text}
+        known = {v: source.numbers(runs) for v, source in columns.items() if not runs.column(source.column).is_text}
         values["parameter_count"] = counted_as(
-            law.counting, columns["parameter_count"], values["parameter_count"], known, mapping
+            law.counting, columns["parameter_count"], values["parameter_count"], known
         )
     if law.groups:
         values[GROUP] = runs.column(law.group_column).cells.astype(str)
     return values
 
 
-def _predict(law: Law, values: Mapping[str, NDArray[Any]], level: float, columns: Mapping[str, str]) -> Prediction:
+def _predict(law: Law, values: Mapping[str, NDArray[Any]], level: float, columns: Mapping[str, Source]) -> Prediction:
     try:
         return law.predict(values, level)
     except InvalidInput as error:

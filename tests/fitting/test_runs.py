@@ -137,10 +137,10 @@ def test_an_unknown_column_gets_suggestions() -> None:
 
 
 def test_usual_column_names_are_understood_and_overridden() -> None:
-    found = columns_of_variables(table())
+    found = {variable: str(source) for variable, source in columns_of_variables(table()).items()}
     assert found == {"parameter_count": "N", "token_count": "D", "training_flops": "C", "loss": "loss"}
     mapped = columns_of_variables(table(), {"note": "loss"})
-    assert mapped["loss"] == "note"
+    assert mapped["loss"].column == "note"
     with pytest.raises(UnknownName):
         columns_of_variables(table(), {"nothing": "loss"})
 
@@ -149,10 +149,10 @@ def test_usual_column_names_are_understood_and_overridden() -> None:
 def test_the_only_column_named_like_a_loss_is_the_loss(name: str) -> None:
     columns = dict(many(8).columns)
     columns[name] = columns.pop("loss")
-    assert columns_of_variables(Runs(columns))["loss"] == name
+    assert columns_of_variables(Runs(columns))["loss"].column == name
     two = {**columns, "other_loss": columns[name]}
     assert "loss" not in columns_of_variables(Runs(two))
-    assert columns_of_variables(Runs({**two, "loss": columns[name]}))["loss"] == "loss"
+    assert columns_of_variables(Runs({**two, "loss": columns[name]}))["loss"].column == "loss"
 
 
 def test_a_missing_loss_is_asked_for_by_a_mapping_that_can_be_typed() -> None:
