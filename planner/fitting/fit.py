@@ -64,7 +64,7 @@ def fit_law(
 ) -> FittedLaw:
     """Fit the form called `form` to the rows of `runs` for which `where` holds.
 
-    `mapping` says which column is which variable (column -> variable) where the usual names do not; `fixed` holds
+    `mapping` says which column, or column*factor, is which variable where the usual names do not; `fixed` holds
     coefficients at given values; `bootstrap` is the number of draws (0: none); `starts` the number of polished starts.
     `group` names the column (text or numbers) of what runs share, a corpus, a recipe or a training curve: the bootstrap
     then draws whole groups, or runs within each where there are fewer than five. `sharing` says what groups share: all

@@ -46,7 +46,8 @@ TimeoutOption = Annotated[
     float | None, typer.Option("--timeout-seconds", min=0.001, help="give up after this many seconds")
 ]
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="COLUMN=VARIABLE", help="which column holds what (repeat)")
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=VARIABLE", help="which column holds what; in billions: N*1e9=N (repeat)"),
 ]
 RequestFile = Annotated[
     str | None, typer.Option("--file", "-f", metavar="REQUEST.yaml", help="the request; flags override it")

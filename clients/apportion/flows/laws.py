@@ -43,8 +43,9 @@ def fit(
 
     `form` may be `auto`. `where` filters rows (`in_fit_240 == 1 and C < 1e21`), `group` names the column whose
     groups the bootstrap draws whole, `bootstrap` is the number of draws (1000 when None), `mapping` says which
-    column holds which variable, `fixed` holds coefficients at given values (`{"E": 1.8}`). A table given here is stored
-    for the fit, and removed if the fit is refused.
+    column holds which variable (`{"size": "parameter_count"}`; in billions `{"size*1e9": "parameter_count"}`), `fixed`
+    holds coefficients at given values (`{"E": 1.8}`). A table given here is stored for the fit, and removed if the fit
+    is refused.
 
     Raises InvalidArgument, NotFound, NotIdentified, AlreadyExists, DeadlineExceeded after `timeout_seconds`.
     """

@@ -231,7 +231,9 @@ class FitLawRequest(google.protobuf.message.Message):
     """Check everything, store nothing."""
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Which column holds which variable, where the header does not say: column name to variable name."""
+        """Which column holds which variable, where the header does not say: column name to variable name. A column in
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        """
 
     @property
     def fixed_coefficients(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
@@ -333,7 +335,9 @@ class CompareFormsRequest(google.protobuf.message.Message):
 
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Which column holds which variable, where the header does not say: column name to variable name."""
+        """Which column holds which variable, where the header does not say: column name to variable name. A column in
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        """
 
     def __init__(
         self,
@@ -435,7 +439,9 @@ class CompareTargetsRequest(google.protobuf.message.Message):
 
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Which column holds which variable, where the header does not say: column name to variable name."""
+        """Which column holds which variable, where the header does not say: column name to variable name. A column in
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        """
 
     def __init__(
         self,
@@ -525,7 +531,9 @@ class CompareApproachesRequest(google.protobuf.message.Message):
     """Check everything, compare nothing."""
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Which column holds which variable, where the header does not say: column name to variable name."""
+        """Which column holds which variable, where the header does not say: column name to variable name. A column in
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        """
 
     def __init__(
         self,
@@ -693,7 +701,9 @@ class PredictRequest(google.protobuf.message.Message):
 
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Which column holds which variable, where the header does not say."""
+        """Which column holds which variable, where the header does not say: column name to variable name. A column in
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        """
 
     def __init__(
         self,
