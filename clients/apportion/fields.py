@@ -67,7 +67,7 @@ def _hardware(place: str, prefix: str = "", use: str = "") -> tuple[Field, ...]:
             f"{place}.price_usd_per_hour",
             f"your own price{use}, as accelerator=USD (repeat)",
         ),
-        Field(f"{prefix}grid_zone", f"{place}.grid_zone", f"country or cloud region of the electricity{use}"),
+        Field(f"{prefix}grid_zone", f"{place}.grid_zone", f"country (FR, FRA) or cloud region of the electricity{use}"),
         Field(f"{prefix}calibration", f"{place}.calibration", f"your own stack's constants of serving{use}"),
         Field(f"{prefix}price_book", f"{place}.price_book", f"your own offers{use}"),
         Field(f"{prefix}max_accelerators", f"{place}.max_accelerator_count", f"at most this many{use}"),

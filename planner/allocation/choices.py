@@ -23,8 +23,8 @@ COUNT = Range(1, 1e7, "accelerators")
 class HardwareChoice:
     """What may be used, at what price and on whose electricity; empty means everything that fits and has a price.
 
-    `grid_zone` is a country or a cloud region; the world's mean if empty. `catalogue`: where names, offers and the
-    constants of serving come from, the caller's own among them.
+    `grid_zone` is a country (`FR`, `FRA`) or a cloud region; the world's mean if empty. `catalogue`: where names,
+    offers and the constants of serving come from, the caller's own among them.
     """
 
     accelerators: tuple[str, ...] = ()

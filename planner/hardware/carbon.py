@@ -32,16 +32,17 @@ class Grid:
 
 @cache
 def grid(zone: str = "") -> Grid:
-    """The electricity of a country (`FRA`) or of a cloud region (`gcp/europe-west9`); of the world if none is named.
+    """The electricity of a country (`FR` or `FRA`), or of a cloud region (`gcp/europe-west9`); else of the world.
 
     Raises:
         UnknownName: no such zone; the nearest are in the message.
     """
     facts = table("grid")
-    known = {key(name): name for name in facts["zone"]}
+    codes = {row["alpha2"]: name for name, row in facts["zone"].items() if "alpha2" in row}
+    known = {key(code): name for code, name in (codes | {name: name for name in facts["zone"]}).items()}
     name = known.get(key(zone or facts["default"]))
     if name is None:
-        raise UnknownName("grid_zone", zone, facts["zone"])
+        raise UnknownName("grid_zone", zone, [*facts["zone"], *codes])
     row = facts["zone"][name]
     return Grid(name, float(row["grams_co2e_per_kwh"]), row["note"], row["source"])
 

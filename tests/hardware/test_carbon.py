@@ -8,6 +8,7 @@ from planner.errors import InvalidInput, UnknownName
 from planner.hardware import accelerator
 from planner.hardware.carbon import Embodied, carbon_grams, embodied, grid, grid_zones
 from planner.hardware.energy import training_energy_joules
+from planner.hardware.tables import table
 from planner.posynomial import Posynomial, variable
 
 
@@ -36,6 +37,23 @@ def test_zones_are_countries_and_cloud_regions_and_the_world_by_default() -> Non
     assert {"WOR", "USA", "gcp/us-central1"} <= set(grid_zones())
     with pytest.raises(UnknownName, match="FRA"):
         grid("FRAN")
+
+
+@pytest.mark.parametrize(
+    ("alpha2", "alpha3"), [("FR", "FRA"), ("us", "USA"), ("DE", "DEU"), ("CH", "CHE"), ("GB", "GBR"), ("SE", "SWE")]
+)
+def test_a_country_goes_by_either_of_its_iso_codes(alpha2: str, alpha3: str) -> None:
+    assert grid(alpha2) == grid(alpha3)
+    assert grid(alpha2).zone == alpha3
+
+
+def test_no_two_countries_share_a_code_and_near_ones_are_suggested() -> None:
+    rows = table("grid")["zone"]
+    codes = [row["alpha2"] for row in rows.values() if "alpha2" in row]
+    assert len(set(codes)) == len(codes) == sum(len(name) == 3 for name in rows) - 1, "all but the world"
+    with pytest.raises(UnknownName) as unknown:
+        grid("FRX")
+    assert {"FRA", "FR"} & set(unknown.value.suggestions)
 
 
 def test_cards_with_more_memory_took_more_to_make() -> None:

@@ -48,7 +48,7 @@ class HardwareChoice(google.protobuf.message.Message):
     price_term: builtins.str
     """Which offers to price with: `on-demand` when unset, `spot`, `reserved`, `owned`, …"""
     grid_zone: builtins.str
-    """Whose electricity: a country (`FRA`) or a cloud region (`gcp/europe-west9`); the world's mean when unset."""
+    """Whose electricity: a country (`FR` or `FRA`) or a cloud region (`gcp/europe-west9`); the world's mean when unset."""
     calibration: builtins.str
     """Predict serving with the constants of this calibration; the shipped ones when unset."""
     price_book: builtins.str
