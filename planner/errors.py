@@ -78,7 +78,7 @@ class UnknownName(PlanningError):
         self.kind, self.name = kind, name
         self.suggestions = tuple(options[k] for k in near[:3])
         allowed = ", ".join(self.suggestions) if self.suggestions else ", ".join(sorted(options.values())[:12])
-        super().__init__(f"{kind} = {name}: no such {kind}; nearest: {allowed}")
+        super().__init__(f"{kind} = {name}: no such {kind}; " + (f"nearest: {allowed}" if options else "there is none"))
 
     def metadata(self) -> dict[str, str]:
         return {"field": self.kind, "value": self.name, "suggestions": ", ".join(self.suggestions)}

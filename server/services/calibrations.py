@@ -55,7 +55,7 @@ class Calibrations:
         return await self._operations.begin(once, "start_calibration", start, KIND, serialised)
 
     async def get(self, name: str) -> calibration_pb2.Calibration:
-        """One version, or the newest. Raises NotFound, InvalidInput."""
+        """One version, or the newest. Raises UnknownName, InvalidInput."""
         return await self._store.read("get_calibration", find_calibration, name)
 
     async def page(
@@ -68,7 +68,7 @@ class Calibrations:
         return hardware_service_pb2.ListCalibrationsResponse(calibrations=found, next_page_token=token)
 
     async def remove(self, name: str) -> None:
-        """Forget one version, or all. Raises NotFound, InvalidInput."""
+        """Forget one version, or all. Raises UnknownName, InvalidInput."""
         await self._store.write("delete_calibration", remove_calibration, name)
 
 

@@ -13,11 +13,11 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection, Table, delete, func, select
 
 from apportion.v1 import calibration_pb2, hardware_pb2, planning_service_pb2, price_book_pb2
-from planner.errors import InvalidInput, Violation
+from planner.errors import InvalidInput, UnknownName, Violation
 from planner.hardware import Catalogue
 from planner.hardware.tables import key
 from server import names
-from server.errors import AlreadyExists, NotFound
+from server.errors import AlreadyExists
 from server.execution.own_hardware import calibration_key, pack_hardware, price_book_key, unpack_hardware
 from server.storage import resources
 from server.storage.schema import accelerators, calibrations, model_shapes, price_books
@@ -36,7 +36,7 @@ class OwnHardware:
     async def attachments(self, calibrations: Iterable[str] = (), price_books: Iterable[str] = ()) -> dict[str, bytes]:
         """What a job needs to know of own entries, and of those named; blank names are none.
 
-        Raises NotFound, InvalidInput.
+        Raises UnknownName, InvalidInput.
         """
         wanted = [name for name in calibrations if name], [name for name in price_books if name]
         return await self._store.read("read_own_hardware", _attachments, *wanted)
@@ -47,7 +47,7 @@ class OwnHardware:
         return await self.attachments([c.calibration for c in choices], [c.price_book for c in choices])
 
     async def catalogue(self, calibration: str = "", price_book: str = "") -> Catalogue:
-        """All entries, with the calibration and the price book named. Raises NotFound, InvalidInput."""
+        """All entries, with the calibration and the price book named. Raises UnknownName, InvalidInput."""
         return unpack_hardware(await self.attachments([calibration], [price_book]), calibration, price_book)
 
     async def message(self, kind: type[M], table: Table, name: str) -> M | None:
@@ -60,10 +60,9 @@ class OwnHardware:
         return await self._store.read("read_own_hardware", _entries, table, kind)
 
     async def remove(self, table: Table, collection: str, name: str) -> None:
-        """Forget an own entry. Raises NotFound."""
+        """Forget an own entry. Raises UnknownName, with the nearest own ones."""
         identity = names.identity(collection, name)
-        full = names.full(collection, identity)
-        await self._store.write("delete_own_hardware", resources.remove, table, identity, full)
+        await self._store.write("delete_own_hardware", _remove, table, identity)
 
 
 def own_identity(field: str, asked: str) -> str:
@@ -90,7 +89,7 @@ def add_entry(connection: Connection, table: Table, collection: str, identity: s
 
 
 def find_calibration(connection: Connection, name: str, field: str = "name") -> calibration_pb2.Calibration:
-    """The calibration of that name; of one without a version the newest. Raises NotFound, InvalidInput."""
+    """The calibration of that name; of one without a version the newest. Raises UnknownName, InvalidInput."""
     bare = names.identity(names.CALIBRATIONS, name, field)
     identity, at, version = bare.partition("@")
     query = select(calibrations.c.message).where(calibrations.c.calibration == identity)
@@ -98,14 +97,16 @@ def find_calibration(connection: Connection, name: str, field: str = "name") -> 
         query = query.where(calibrations.c.version == _version(version, field, name))
     row = connection.execute(query.order_by(calibrations.c.version.desc()).limit(1)).first()
     if row is None:
-        raise NotFound(names.full(names.CALIBRATIONS, bare))
+        raise _unknown(connection, calibrations, bare)
     return calibration_pb2.Calibration.FromString(row.message)
 
 
 def find_price_book(connection: Connection, name: str, field: str = "name") -> price_book_pb2.PriceBook:
-    """The price book of that name. Raises NotFound, InvalidInput."""
+    """The price book of that name. Raises UnknownName, InvalidInput."""
     identity = names.identity(names.PRICE_BOOKS, name, field)
-    row = resources.get(connection, price_books, identity, names.full(names.PRICE_BOOKS, identity))
+    row = connection.execute(select(price_books.c.message).where(price_books.c.id == identity)).first()
+    if row is None:
+        raise _unknown(connection, price_books, identity)
     return price_book_pb2.PriceBook.FromString(row.message)
 
 
@@ -124,13 +125,25 @@ def add_calibration(connection: Connection, identity: str, message: calibration_
 
 
 def remove_calibration(connection: Connection, name: str) -> None:
-    """Forget one version, or all of them. Raises NotFound, InvalidInput."""
+    """Forget one version, or all of them. Raises UnknownName, InvalidInput."""
     identity, at, version = names.identity(names.CALIBRATIONS, name).partition("@")
     gone = delete(calibrations).where(calibrations.c.calibration == identity)
     if at:
         gone = gone.where(calibrations.c.version == _version(version, "name", name))
     if connection.execute(gone).rowcount == 0:
-        raise NotFound(name if name.startswith(names.CALIBRATIONS) else names.full(names.CALIBRATIONS, name))
+        raise _unknown(connection, calibrations, names.identity(names.CALIBRATIONS, name))
+
+
+def _remove(connection: Connection, table: Table, identity: str) -> None:
+    if connection.execute(delete(table).where(table.c.id == identity)).rowcount == 0:
+        raise _unknown(connection, table, identity)
+
+
+def _unknown(connection: Connection, table: Table, identity: str) -> UnknownName:
+    """That there is no own entry of that id, with the nearest; of calibrations by name, or by version if asked so."""
+    column = calibrations.c.calibration if table is calibrations and "@" not in identity else table.c.id
+    kinds = {calibrations: "calibration", price_books: "price_book", accelerators: "own accelerator"}
+    return UnknownName(kinds.get(table, "own model"), identity, connection.execute(select(column).distinct()).scalars())
 
 
 def _choices(message: Message) -> Iterator[planning_service_pb2.HardwareChoice]:

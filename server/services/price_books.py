@@ -40,7 +40,7 @@ class PriceBooks:
         return price_book_pb2.PriceBook.FromString(answer)
 
     async def get(self, name: str) -> price_book_pb2.PriceBook:
-        """One price book. Raises NotFound, InvalidInput."""
+        """One price book. Raises UnknownName, InvalidInput."""
         return await self._store.read("get_price_book", find_price_book, name)
 
     async def page(

@@ -281,6 +281,24 @@ def test_a_price_book_is_kept_used_in_plans_and_estimates_and_forgotten(server: 
     assert gone.code == grpc.StatusCode.NOT_FOUND
 
 
+def test_an_unknown_price_book_or_calibration_brings_the_nearest(server: Any, refused: Any, table: Any) -> None:
+    made = create_book(server, "negotiated")
+    calibrate(server, measurements(server, table, 1.5), "our-engine")
+    chosen = deployment("Llama-3.1-8B", "H100", price_book="negociated")
+    for call, request, nearest in (
+        (server.hardware.GetPriceBook, wire.GetPriceBookRequest(name="priceBooks/negociated"), "negotiated"),
+        (server.hardware.DeletePriceBook, wire.DeletePriceBookRequest(name="negociated"), "negotiated"),
+        (server.planning.PlanDeployment, chosen, "negotiated"),
+        (server.hardware.GetCalibration, wire.GetCalibrationRequest(name="calibrations/our-engin"), "our-engine"),
+        (server.hardware.GetCalibration, wire.GetCalibrationRequest(name="our-engine@7"), "our-engine@1"),
+        (server.hardware.DeleteCalibration, wire.DeleteCalibrationRequest(name="our-engin"), "our-engine"),
+    ):
+        error = refused(call, request)
+        assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "UNKNOWN_NAME")
+        assert nearest in error.metadata["suggestions"].split(", ")
+    server.hardware.DeletePriceBook(wire.DeletePriceBookRequest(name=made.name))
+
+
 @pytest.mark.parametrize(
     "content", ["", "a,b\n1,2", BOOK.replace("1.0", "free"), "[[price]]\nx = ", BOOK.splitlines()[0]]
 )

@@ -53,13 +53,13 @@ def calibrations() -> Flow[tuple[answers.Calibration, ...]]:
 
 
 def calibration(name: str) -> Flow[answers.Calibration]:
-    """One calibration, `name` or `name@version`; without a version the newest. Raises NotFound."""
+    """One calibration, `name` or `name@version`; without a version the newest. Raises NotFound with suggestions."""
     request = hardware_service_pb2.GetCalibrationRequest(name=requests.resource("calibrations", name))
     return read(answers.Calibration, (yield ask("Hardware", request, calibration_pb2.Calibration, READ_SECONDS)))
 
 
 def delete_calibration(name: str) -> Flow[None]:
-    """Forget `name@version`, or with `name` alone all its versions. Raises NotFound."""
+    """Forget `name@version`, or with `name` alone all its versions. Raises NotFound with suggestions."""
     request = hardware_service_pb2.DeleteCalibrationRequest(name=requests.resource("calibrations", name))
     yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
 

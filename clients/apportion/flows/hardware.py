@@ -57,7 +57,7 @@ def create_accelerator(name: str, **facts: Any) -> Flow[answers.Accelerator]:
 
 
 def delete_accelerator(name: str) -> Flow[None]:
-    """Forget an accelerator of your own. Raises NotFound."""
+    """Forget an accelerator of your own. Raises NotFound with suggestions."""
     request = hardware_service_pb2.DeleteAcceleratorRequest(name=requests.resource("accelerators", name))
     yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
 
@@ -78,7 +78,7 @@ def create_model_shape(name: str, config: Any = None, **facts: Any) -> Flow[answ
 
 
 def delete_model_shape(name: str) -> Flow[None]:
-    """Forget a model of your own. Raises NotFound."""
+    """Forget a model of your own. Raises NotFound with suggestions."""
     request = hardware_service_pb2.DeleteModelShapeRequest(name=requests.resource("modelShapes", name))
     yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
 

@@ -49,13 +49,13 @@ def price_books() -> Flow[tuple[answers.PriceBook, ...]]:
 
 
 def price_book(name: str) -> Flow[answers.PriceBook]:
-    """One price book. Raises NotFound."""
+    """One price book. Raises NotFound with suggestions."""
     request = hardware_service_pb2.GetPriceBookRequest(name=requests.resource("priceBooks", name))
     return read(answers.PriceBook, (yield ask("Hardware", request, price_book_pb2.PriceBook, READ_SECONDS)))
 
 
 def delete_price_book(name: str) -> Flow[None]:
-    """Forget a price book. Raises NotFound."""
+    """Forget a price book. Raises NotFound with suggestions."""
     request = hardware_service_pb2.DeletePriceBookRequest(name=requests.resource("priceBooks", name))
     yield ask("Hardware", request, empty_pb2.Empty, READ_SECONDS)
 
