@@ -2,7 +2,8 @@
 
 The choice is made by `planner.fitting.selection`, by splits among the runs themselves: the form, what groups share, and
 Huber's δ. The law then is an ordinary fit of that form in that way to all of the runs, and its record says how the
-choice was made and by how much it was won. A law by group predicts by group, from the column that named the groups.
+choice was made, by how much it was won and which forms were left out of it. A law by group predicts by group, from the
+column that named the groups.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ def fit_best(
         sentence = f"{draws} draws in place of {bootstrap}, for {found.rows_used} runs"
         cautions = (*cautions, Caution("FEWER_DRAWS", sentence))
     options = {**law.provenance.options, "form chosen": f"of {len(found.ranking)} by extrapolation; {found.statement}"}
-    return replace(law, warnings=cautions + law.warnings, provenance=replace(law.provenance, options=options))
+    return replace(
+        law,
+        warnings=cautions + law.warnings,
+        provenance=replace(law.provenance, options=options),
+        excluded_forms=found.excluded,
+    )
 
 
 def _copies(runs: Runs, group: str | None, sharing: str) -> int:

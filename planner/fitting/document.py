@@ -32,6 +32,7 @@ def to_document(law: Law) -> dict[str, Any]:
             "diagnostics": asdict(law.diagnostics),
             "warnings": [asdict(w) for w in law.warnings],
             "approaches": None if law.approaches is None else _approaches_document(law.approaches),
+            "excluded_forms": dict(law.excluded_forms),
         }
     return document
 
@@ -54,6 +55,7 @@ def from_document(document: Mapping[str, Any]) -> Law:
         diagnostics=_diagnostics(fit["diagnostics"]),
         warnings=tuple(Caution(**w) for w in fit["warnings"]),
         approaches=None if fit["approaches"] is None else _approaches(fit["approaches"]),
+        excluded_forms=fit["excluded_forms"],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -19,7 +19,10 @@ from planner.laws.law import Law, Span, frozen_spans
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FittedLaw(Law):
-    """A law with the record of its fit; `approaches` where the runs lie on isoFLOP profiles."""
+    """A law with the record of its fit; `approaches` where the runs lie on isoFLOP profiles.
+
+    `excluded_forms` says of a form that was chosen which others were left out of the choice, and why.
+    """
 
     intervals: Mapping[str, Estimate]
     objective_value: float
@@ -29,6 +32,7 @@ class FittedLaw(Law):
     diagnostics: Diagnostics
     warnings: tuple[Caution, ...]
     approaches: ApproachExponents | None = None
+    excluded_forms: Mapping[str, str] = field(default_factory=dict)
 
 
 def data_ranges(seen: Observations) -> Mapping[str, Span]:

@@ -159,6 +159,7 @@ def _set_fit(message: law_pb2.Law, law: Any) -> None:
         return
     message.objective_value = law.objective_value
     message.objective = law.objective
+    message.excluded_forms.update(law.excluded_forms)
     for caution in law.warnings:
         message.warnings.add(code=caution.code, message=caution.sentence)
     for part in ("diagnostics", "search"):

@@ -90,3 +90,18 @@ def test_runs_are_imported_listed_and_deleted(run: Callable[..., Any]) -> None:
     assert run("runs", "delete", "by-hand").code == 0
     assert run("runs", "import", RUNS, "--validate-only").code == 0
     assert run("runs", "list", "-o", "json").document == before
+
+
+def test_a_law_whose_form_was_chosen_says_which_forms_were_left_out(run: Callable[..., Any], tmp_path: Path) -> None:
+    runs = tmp_path / "runs.csv"
+    rows = [(n, d) for n in (1e8, 3e8, 1e9, 3e9) for d in (2e9, 6e9, 2e10, 6e10)]
+    lines = [f"{n},{d},{1.8172 + 482.01 / n**0.3478 + 2085.43 / d**0.3658:.3f}" for n, d in rows]
+    runs.write_text("\n".join(["N,D,loss", *lines]), encoding="utf-8")
+    fit = ("fit", runs, "--form", "auto", "--bootstrap", 10)
+    law = run(*fit, "--output", "json").document
+    assert law["excluded_forms"]
+    assert law["form"] not in law["excluded_forms"]
+    shown = " ".join(run("laws", "show", law["name"]).out.split())
+    for form, why in law["excluded_forms"].items():
+        assert form in shown
+        assert why in shown

@@ -68,3 +68,4 @@ class Law(Answer):
     metric: str
     drift_per_decade: float
     approach_exponents: Mapping[str, Estimate]
+    excluded_forms: Mapping[str, str]

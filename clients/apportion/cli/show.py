@@ -84,7 +84,14 @@ def law(found: answers.Law) -> RenderableType:
     for name, number in found.diagnostics.items():
         if "." not in name:  # what is nested further is for programs
             facts.add_row(escape(name.replace("_", " ")), f"{number:.6g}")
+    add_left_out(facts, found.excluded_forms)
     return stacked(head, coefficients, facts, *warned(found.warnings))
+
+
+def add_left_out(facts: Grid, excluded: Mapping[str, str]) -> None:
+    """One row a reason for which forms were left out of a choice."""
+    for why in dict.fromkeys(excluded.values()):
+        facts.add_row("left out", escape(f"{', '.join(form for form, said in excluded.items() if said == why)}: {why}"))
 
 
 def run_sets(found: Iterable[answers.RunSet]) -> RenderableType:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from apportion import answers
-from apportion.cli.show import facts_of, grid_of, stacked, warned
+from apportion.cli.show import add_left_out, facts_of, grid_of, stacked, warned
 
 
 def forms(found: answers.FormComparison) -> RenderableType:
@@ -34,8 +34,7 @@ def forms(found: answers.FormComparison) -> RenderableType:
     chosen = next((score for score in found.ranking if score.form == found.chosen_form), None)
     for group, value in (chosen.group_errors if chosen else {}).items():
         splits.add_row(f"{found.chosen_form} errs in {escape(group)} by", _error(value, percent))
-    for form, why in found.excluded_forms.items():
-        splits.add_row(f"{form} left out", escape(why))
+    add_left_out(splits, found.excluded_forms)
     return stacked(_verdict(found), grid, splits)
 
 

@@ -28,7 +28,7 @@ from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61pportion/v1/law.proto\x12\x0c\x61pportion.v1\x1a\x1b\x61pportion/v1/estimate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x0b\n\x03Law\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04\x66orm\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x66ormula\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x05grade\x18\x04 \x01(\x0e\x32\x17.apportion.v1.Law.GradeB\x04\xe2\x41\x01\x03\x12?\n\x0c\x63oefficients\x18\x05 \x03(\x0b\x32#.apportion.v1.Law.CoefficientsEntryB\x04\xe2\x41\x01\x03\x12\x39\n\tintervals\x18\x06 \x03(\x0b\x32 .apportion.v1.Law.IntervalsEntryB\x04\xe2\x41\x01\x03\x12\"\n\x0fobjective_value\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\tobjective\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12L\n\x18\x63ompute_optimal_exponent\x18\t \x01(\x0b\x32$.apportion.v1.ComputeOptimalExponentB\x04\xe2\x41\x01\x03\x12=\n\x0b\x64iagnostics\x18\n \x03(\x0b\x32\".apportion.v1.Law.DiagnosticsEntryB\x04\xe2\x41\x01\x03\x12\x33\n\x06ranges\x18\x0b \x03(\x0b\x32\x1d.apportion.v1.Law.RangesEntryB\x04\xe2\x41\x01\x03\x12\"\n\x14parameter_convention\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rcompute_model\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x63orpus\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x63itation\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fresidual_log_sd\x18\x11 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x12 \x03(\x0b\x32\x15.apportion.v1.WarningB\x04\xe2\x41\x01\x03\x12;\n\nprovenance\x18\x13 \x03(\x0b\x32!.apportion.v1.Law.ProvenanceEntryB\x04\xe2\x41\x01\x03\x12+\n\x05\x64raws\x18\x14 \x01(\x0b\x32\x16.apportion.v1.LawDrawsB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06metric\x18\x16 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x64rift_per_decade\x18\x17 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12J\n\x12\x61pproach_exponents\x18\x18 \x03(\x0b\x32(.apportion.v1.Law.ApproachExponentsEntryB\x04\xe2\x41\x01\x03\x1a\x33\n\x11\x43oefficientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aH\n\x0eIntervalsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.apportion.v1.Estimate:\x02\x38\x01\x1a\x32\n\x10\x44iagnosticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aG\n\x0bRangesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.apportion.v1.ValueRange:\x02\x38\x01\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aP\n\x16\x41pproachExponentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.apportion.v1.Estimate:\x02\x38\x01\"O\n\x05Grade\x12\x15\n\x11GRADE_UNSPECIFIED\x10\x00\x12\x05\n\x01\x41\x10\x01\x12\x05\n\x01\x42\x10\x02\x12\x05\n\x01\x43\x10\x03\x12\x0e\n\nUNVERIFIED\x10\x04\x12\n\n\x06\x46ITTED\x10\x05:-\xea\x41*\n\x11\x61pportion.dev/Law\x12\nlaws/{law}*\x04laws2\x03lawB\x12\n\x10_objective_value\"5\n\x08LawDraws\x12\x19\n\x11\x63oefficient_names\x18\x01 \x03(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\"\xb1\x01\n\x16\x43omputeOptimalExponent\x12\r\n\x05value\x18\x01 \x01(\x01\x12\r\n\x05lower\x18\x02 \x01(\x01\x12\r\n\x05upper\x18\x03 \x01(\x01\x12\x1b\n\x0estandard_error\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05level\x18\x05 \x01(\x01\x12+\n\x0btoken_count\x18\x06 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x11\n\x0f_standard_error\"\xe5\x01\n\x06RunSet\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\trow_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63olumn_names\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:=\xea\x41:\n\x14\x61pportion.dev/RunSet\x12\x11runSets/{run_set}*\x07runSets2\x06runSetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61pportion/v1/law.proto\x12\x0c\x61pportion.v1\x1a\x1b\x61pportion/v1/estimate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x0c\n\x03Law\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04\x66orm\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x66ormula\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x05grade\x18\x04 \x01(\x0e\x32\x17.apportion.v1.Law.GradeB\x04\xe2\x41\x01\x03\x12?\n\x0c\x63oefficients\x18\x05 \x03(\x0b\x32#.apportion.v1.Law.CoefficientsEntryB\x04\xe2\x41\x01\x03\x12\x39\n\tintervals\x18\x06 \x03(\x0b\x32 .apportion.v1.Law.IntervalsEntryB\x04\xe2\x41\x01\x03\x12\"\n\x0fobjective_value\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x17\n\tobjective\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12L\n\x18\x63ompute_optimal_exponent\x18\t \x01(\x0b\x32$.apportion.v1.ComputeOptimalExponentB\x04\xe2\x41\x01\x03\x12=\n\x0b\x64iagnostics\x18\n \x03(\x0b\x32\".apportion.v1.Law.DiagnosticsEntryB\x04\xe2\x41\x01\x03\x12\x33\n\x06ranges\x18\x0b \x03(\x0b\x32\x1d.apportion.v1.Law.RangesEntryB\x04\xe2\x41\x01\x03\x12\"\n\x14parameter_convention\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rcompute_model\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x63orpus\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x63itation\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fresidual_log_sd\x18\x11 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12-\n\x08warnings\x18\x12 \x03(\x0b\x32\x15.apportion.v1.WarningB\x04\xe2\x41\x01\x03\x12;\n\nprovenance\x18\x13 \x03(\x0b\x32!.apportion.v1.Law.ProvenanceEntryB\x04\xe2\x41\x01\x03\x12+\n\x05\x64raws\x18\x14 \x01(\x0b\x32\x16.apportion.v1.LawDrawsB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06metric\x18\x16 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x64rift_per_decade\x18\x17 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12J\n\x12\x61pproach_exponents\x18\x18 \x03(\x0b\x32(.apportion.v1.Law.ApproachExponentsEntryB\x04\xe2\x41\x01\x03\x12\x42\n\x0e\x65xcluded_forms\x18\x19 \x03(\x0b\x32$.apportion.v1.Law.ExcludedFormsEntryB\x04\xe2\x41\x01\x03\x1a\x33\n\x11\x43oefficientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aH\n\x0eIntervalsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.apportion.v1.Estimate:\x02\x38\x01\x1a\x32\n\x10\x44iagnosticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aG\n\x0bRangesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.apportion.v1.ValueRange:\x02\x38\x01\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aP\n\x16\x41pproachExponentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.apportion.v1.Estimate:\x02\x38\x01\x1a\x34\n\x12\x45xcludedFormsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x05Grade\x12\x15\n\x11GRADE_UNSPECIFIED\x10\x00\x12\x05\n\x01\x41\x10\x01\x12\x05\n\x01\x42\x10\x02\x12\x05\n\x01\x43\x10\x03\x12\x0e\n\nUNVERIFIED\x10\x04\x12\n\n\x06\x46ITTED\x10\x05:-\xea\x41*\n\x11\x61pportion.dev/Law\x12\nlaws/{law}*\x04laws2\x03lawB\x12\n\x10_objective_value\"5\n\x08LawDraws\x12\x19\n\x11\x63oefficient_names\x18\x01 \x03(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\"\xb1\x01\n\x16\x43omputeOptimalExponent\x12\r\n\x05value\x18\x01 \x01(\x01\x12\r\n\x05lower\x18\x02 \x01(\x01\x12\r\n\x05upper\x18\x03 \x01(\x01\x12\x1b\n\x0estandard_error\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05level\x18\x05 \x01(\x01\x12+\n\x0btoken_count\x18\x06 \x01(\x0b\x32\x16.apportion.v1.EstimateB\x11\n\x0f_standard_error\"\xe5\x01\n\x06RunSet\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\trow_count\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63olumn_names\x18\x03 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ontent_sha256\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:=\xea\x41:\n\x14\x61pportion.dev/RunSet\x12\x11runSets/{run_set}*\x07runSets2\x06runSetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LAW_PROVENANCEENTRY']._serialized_options = b'8\001'
   _globals['_LAW_APPROACHEXPONENTSENTRY']._loaded_options = None
   _globals['_LAW_APPROACHEXPONENTSENTRY']._serialized_options = b'8\001'
+  _globals['_LAW_EXCLUDEDFORMSENTRY']._loaded_options = None
+  _globals['_LAW_EXCLUDEDFORMSENTRY']._serialized_options = b'8\001'
   _globals['_LAW'].fields_by_name['name']._loaded_options = None
   _globals['_LAW'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_LAW'].fields_by_name['form']._loaded_options = None
@@ -95,6 +97,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LAW'].fields_by_name['drift_per_decade']._serialized_options = b'\342A\001\003'
   _globals['_LAW'].fields_by_name['approach_exponents']._loaded_options = None
   _globals['_LAW'].fields_by_name['approach_exponents']._serialized_options = b'\342A\001\003'
+  _globals['_LAW'].fields_by_name['excluded_forms']._loaded_options = None
+  _globals['_LAW'].fields_by_name['excluded_forms']._serialized_options = b'\342A\001\003'
   _globals['_LAW']._loaded_options = None
   _globals['_LAW']._serialized_options = b'\352A*\n\021apportion.dev/Law\022\nlaws/{law}*\004laws2\003law'
   _globals['_RUNSET'].fields_by_name['name']._loaded_options = None
@@ -110,25 +114,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSET']._loaded_options = None
   _globals['_RUNSET']._serialized_options = b'\352A:\n\024apportion.dev/RunSet\022\021runSets/{run_set}*\007runSets2\006runSet'
   _globals['_LAW']._serialized_start=163
-  _globals['_LAW']._serialized_end=1690
-  _globals['_LAW_COEFFICIENTSENTRY']._serialized_start=1159
-  _globals['_LAW_COEFFICIENTSENTRY']._serialized_end=1210
-  _globals['_LAW_INTERVALSENTRY']._serialized_start=1212
-  _globals['_LAW_INTERVALSENTRY']._serialized_end=1284
-  _globals['_LAW_DIAGNOSTICSENTRY']._serialized_start=1286
-  _globals['_LAW_DIAGNOSTICSENTRY']._serialized_end=1336
-  _globals['_LAW_RANGESENTRY']._serialized_start=1338
-  _globals['_LAW_RANGESENTRY']._serialized_end=1409
-  _globals['_LAW_PROVENANCEENTRY']._serialized_start=1411
-  _globals['_LAW_PROVENANCEENTRY']._serialized_end=1460
-  _globals['_LAW_APPROACHEXPONENTSENTRY']._serialized_start=1462
-  _globals['_LAW_APPROACHEXPONENTSENTRY']._serialized_end=1542
-  _globals['_LAW_GRADE']._serialized_start=1544
-  _globals['_LAW_GRADE']._serialized_end=1623
-  _globals['_LAWDRAWS']._serialized_start=1692
-  _globals['_LAWDRAWS']._serialized_end=1745
-  _globals['_COMPUTEOPTIMALEXPONENT']._serialized_start=1748
-  _globals['_COMPUTEOPTIMALEXPONENT']._serialized_end=1925
-  _globals['_RUNSET']._serialized_start=1928
-  _globals['_RUNSET']._serialized_end=2157
+  _globals['_LAW']._serialized_end=1812
+  _globals['_LAW_COEFFICIENTSENTRY']._serialized_start=1227
+  _globals['_LAW_COEFFICIENTSENTRY']._serialized_end=1278
+  _globals['_LAW_INTERVALSENTRY']._serialized_start=1280
+  _globals['_LAW_INTERVALSENTRY']._serialized_end=1352
+  _globals['_LAW_DIAGNOSTICSENTRY']._serialized_start=1354
+  _globals['_LAW_DIAGNOSTICSENTRY']._serialized_end=1404
+  _globals['_LAW_RANGESENTRY']._serialized_start=1406
+  _globals['_LAW_RANGESENTRY']._serialized_end=1477
+  _globals['_LAW_PROVENANCEENTRY']._serialized_start=1479
+  _globals['_LAW_PROVENANCEENTRY']._serialized_end=1528
+  _globals['_LAW_APPROACHEXPONENTSENTRY']._serialized_start=1530
+  _globals['_LAW_APPROACHEXPONENTSENTRY']._serialized_end=1610
+  _globals['_LAW_EXCLUDEDFORMSENTRY']._serialized_start=1612
+  _globals['_LAW_EXCLUDEDFORMSENTRY']._serialized_end=1664
+  _globals['_LAW_GRADE']._serialized_start=1666
+  _globals['_LAW_GRADE']._serialized_end=1745
+  _globals['_LAWDRAWS']._serialized_start=1814
+  _globals['_LAWDRAWS']._serialized_end=1867
+  _globals['_COMPUTEOPTIMALEXPONENT']._serialized_start=1870
+  _globals['_COMPUTEOPTIMALEXPONENT']._serialized_end=2047
+  _globals['_RUNSET']._serialized_start=2050
+  _globals['_RUNSET']._serialized_end=2279
 # @@protoc_insertion_point(module_scope)

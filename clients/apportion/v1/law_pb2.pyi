@@ -164,6 +164,22 @@ class Law(google.protobuf.message.Message):
         def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class ExcludedFormsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     NAME_FIELD_NUMBER: builtins.int
     FORM_FIELD_NUMBER: builtins.int
     FORMULA_FIELD_NUMBER: builtins.int
@@ -188,6 +204,7 @@ class Law(google.protobuf.message.Message):
     METRIC_FIELD_NUMBER: builtins.int
     DRIFT_PER_DECADE_FIELD_NUMBER: builtins.int
     APPROACH_EXPONENTS_FIELD_NUMBER: builtins.int
+    EXCLUDED_FORMS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, `laws/{law}`."""
     form: builtins.str
@@ -258,6 +275,10 @@ class Law(google.protobuf.message.Message):
         `envelope`, and `pooled` over the draws of all. Empty where the runs do not allow them.
         """
 
+    @property
+    def excluded_forms(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Where the form was chosen (`auto`): the forms that the columns allow and that were left out, with the reason."""
+
     def __init__(
         self,
         *,
@@ -285,9 +306,10 @@ class Law(google.protobuf.message.Message):
         metric: builtins.str = ...,
         drift_per_decade: builtins.float = ...,
         approach_exponents: collections.abc.Mapping[builtins.str, apportion.v1.estimate_pb2.Estimate] | None = ...,
+        excluded_forms: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "compute_optimal_exponent", b"compute_optimal_exponent", "create_time", b"create_time", "draws", b"draws", "objective_value", b"objective_value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "approach_exponents", b"approach_exponents", "citation", b"citation", "coefficients", b"coefficients", "compute_model", b"compute_model", "compute_optimal_exponent", b"compute_optimal_exponent", "corpus", b"corpus", "create_time", b"create_time", "diagnostics", b"diagnostics", "draws", b"draws", "drift_per_decade", b"drift_per_decade", "form", b"form", "formula", b"formula", "grade", b"grade", "intervals", b"intervals", "metric", b"metric", "name", b"name", "notes", b"notes", "objective", b"objective", "objective_value", b"objective_value", "parameter_convention", b"parameter_convention", "provenance", b"provenance", "ranges", b"ranges", "residual_log_sd", b"residual_log_sd", "warnings", b"warnings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_objective_value", b"_objective_value", "approach_exponents", b"approach_exponents", "citation", b"citation", "coefficients", b"coefficients", "compute_model", b"compute_model", "compute_optimal_exponent", b"compute_optimal_exponent", "corpus", b"corpus", "create_time", b"create_time", "diagnostics", b"diagnostics", "draws", b"draws", "drift_per_decade", b"drift_per_decade", "excluded_forms", b"excluded_forms", "form", b"form", "formula", b"formula", "grade", b"grade", "intervals", b"intervals", "metric", b"metric", "name", b"name", "notes", b"notes", "objective", b"objective", "objective_value", b"objective_value", "parameter_convention", b"parameter_convention", "provenance", b"provenance", "ranges", b"ranges", "residual_log_sd", b"residual_log_sd", "warnings", b"warnings"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_objective_value", b"_objective_value"]) -> typing.Literal["objective_value"] | None: ...
 
 global___Law = Law
