@@ -1,8 +1,8 @@
 """What errors on held-out runs say of a form: its error with an interval, its rank, and whether to trust any.
 
 Errors are absolute log ratios of predicted to observed loss (about relative errors), or differences where losses may be
-negative. A form is judged by the mean over splits of its mean error; the interval is a bootstrap over splits and over
-the runs within each, the same draws for every form, so that two forms are compared on equal terms.
+negative. The error of a form is the mean over splits, by their weights, of its mean error; the interval is a bootstrap
+over splits and over the runs within each, the same draws for every form, so that two are compared on equal terms.
 """
 
 from __future__ import annotations
@@ -62,20 +62,25 @@ def absolute_errors(predicted: Array, observed: Array, signed: bool) -> Array:
     return np.where(np.isfinite(error), np.minimum(np.abs(error), WORST), WORST)
 
 
-def resampled_means(errors: Sequence[Array], draws: int, seed: int) -> Array:
+def mean_error(errors: Sequence[Array], weights: Array) -> float:
+    """Mean over splits, by their weights (splits,), of mean errors."""
+    return float(np.average([each.mean() for each in errors], weights=weights))
+
+
+def resampled_means(errors: Sequence[Array], weights: Array, draws: int, seed: int) -> Array:
     """Means over splits of mean errors, for `draws` draws of splits and of runs within them: (draws,)."""
     generator = np.random.default_rng(seed)
-    chosen = generator.integers(len(errors), size=(draws, len(errors)))
+    chosen = generator.choice(len(errors), size=(draws, len(errors)), p=weights / weights.sum())
     means = np.empty((draws, len(errors)))
     for k, each in enumerate(errors):
         means[:, k] = each[generator.integers(len(each), size=(draws, len(each)))].mean(axis=1)
     return np.asarray(np.take_along_axis(means, chosen, axis=1).mean(axis=1))
 
 
-def estimated(errors: Sequence[Array], draws: int, seed: int) -> tuple[ErrorEstimate, Array]:
-    """The mean error with its interval, and the draws behind it."""
-    value = float(np.mean([each.mean() for each in errors]))
-    sample = resampled_means(errors, draws, seed) if draws else np.full(1, value)
+def estimated(errors: Sequence[Array], weights: Array, draws: int, seed: int) -> tuple[ErrorEstimate, Array]:
+    """The mean error over splits of these weights with its interval, and the draws behind it."""
+    value = mean_error(errors, weights)
+    sample = resampled_means(errors, weights, draws, seed) if draws else np.full(1, value)
     low, high = np.quantile(sample, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return ErrorEstimate(value, min(float(low), value), max(float(high), value)), sample
 

@@ -19,7 +19,9 @@ from planner.fitting.judgement import (
     spread,
     statement,
 )
-from planner.fitting.trial import Trial, Way, mean_error, predicted_by
+from planner.fitting.merit import best_ways
+from planner.fitting.trial import Trial, predicted_by
+from planner.fitting.way import Way
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
@@ -38,7 +40,8 @@ class SplitSummary:
 class Comparison:
     """Forms by extrapolation error, the best first, baselines among them.
 
-    `chosen` is the best form by the fitted runs alone, whatever the held-out runs say; `holdout_predictions` are its
+    `chosen` is the best form by the fitted runs alone, whatever the held-out runs say: by the rules of
+    `planner.fitting.merit`, which may pass over the lowest error. `holdout_predictions` are its
     predictions (rows,) of the runs `holdout_rows` (indices in the table). `excluded` says why a form was left out.
     `signed`: errors are differences, else absolute log ratios.
     """
@@ -57,9 +60,7 @@ class Comparison:
 
 def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None = None) -> Comparison:
     train, test, whole = trial.train, trial.test, trial.whole
-    best_way: dict[type[Form], Way] = {}
-    for way in sorted(trial.judged, key=lambda way: mean_error(trial.judged[way])):
-        best_way.setdefault(way.form, way)
+    best_way = best_ways(trial.mean_errors())
     predictions: dict[str, Array] = {}
     errors: dict[str, list[Array]] = {}
     labels: dict[str, Way | None] = {}
@@ -73,12 +74,10 @@ def ranked(trial: Trial, bootstrap: int, seed: int, favourite: type[Form] | None
             predictions[name] = _guess(name, whole, test)
     members = None if train.groups is None else [train.groups[s.held] for s in trial.splits]
     groups = {} if members is None else {n: _by_group(e, members, train.group_names) for n, e in errors.items()}
-    scores = _scores(errors, labels, predictions, test, bootstrap, seed)
+    scores = _scores(errors, labels, predictions, trial, bootstrap, seed)
     scores = [replace(s, group_errors=groups.get(s.form, {})) for s in scores]
-    forms = [s for s in scores if not s.baseline]
-    chosen = min(forms, key=lambda s: s.extrapolation_error.value)
-    if favourite is not None:
-        chosen = next(s for s in forms if s.form == favourite.form_name)
+    favourite = next(iter(best_way)) if favourite is None else favourite
+    chosen = next(s for s in scores if s.form == favourite.form_name)
     held_spread = float(np.mean([spread(train.losses[s.held], train.signed) for s in trial.splits]))
     plain = [s for s in scores if s.baseline]
     trustworthy, sentence = statement(chosen, plain, held_spread, len(trial.splits))
@@ -106,11 +105,12 @@ def _scores(
     errors: Mapping[str, list[Array]],
     labels: Mapping[str, Way | None],
     predictions: Mapping[str, Array],
-    test: Rows,
+    trial: Trial,
     bootstrap: int,
     seed: int,
 ) -> list[FormScore]:
-    estimates = {name: estimated(each, bootstrap, seed) for name, each in errors.items()}
+    test, whole = trial.test, np.ones(1)
+    estimates = {name: estimated(each, trial.weights, bootstrap, seed) for name, each in errors.items()}
     best = min((n for n in errors if labels[n] is not None), key=lambda n: estimates[n][0].value)
     scores = []
     for name, way in labels.items():
@@ -119,7 +119,8 @@ def _scores(
         checked: ErrorEstimate | None = None
         r2: float | None = None
         if name in predictions:
-            checked, _ = estimated([absolute_errors(predictions[name], test.losses, test.signed)], bootstrap, seed)
+            missed = absolute_errors(predictions[name], test.losses, test.signed)
+            checked, _ = estimated([missed], whole, bootstrap, seed)
             r2 = r_squared(predictions[name], test.losses)
         scores.append(
             FormScore(

@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 from planner.errors import InvalidInput, NotIdentified, Range, Violation, require
 from planner.fitting.baselines import NAIVE
 from planner.fitting.candidates import Rows, candidates, common_rows
+from planner.fitting.judgement import mean_error
+from planner.fitting.merit import best_ways
 from planner.fitting.ranking import Comparison, baseline_errors, ranked
 from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.fitting.splits import Split, splits
-from planner.fitting.trial import OnStage, Trial, Way, judge, mean_error, raced, sharings, variants
+from planner.fitting.trial import OnStage, Trial, judge, raced, sharings, variants
+from planner.fitting.way import Way
 from planner.laws.form import Form
 
 DRAWS = Range(0, 100_000, "draws")
@@ -92,17 +95,13 @@ def compare_targets(
     }
     if not trials:
         raise InvalidInput(Violation("targets", "none", "at least one column that holds losses"))
-    naive = {target: mean_error(baseline_errors(NAIVE, trial)) or 1.0 for target, trial in trials.items()}
+    naive = {t: mean_error(baseline_errors(NAIVE, trial), trial.weights) or 1.0 for t, trial in trials.items()}
+    errors = {target: trial.mean_errors() for target, trial in trials.items()}
     shared = [way for way in next(iter(trials.values())).judged if all(way in t.judged for t in trials.values())]
     if not shared:
         raise NotIdentified("no form could be judged on every target")
 
-    def error(way: Way) -> float:
-        return float(np.mean([mean_error(trial.judged[way]) / naive[target] for target, trial in trials.items()]))
-
-    best: dict[type[Form], Way] = {}
-    for way in sorted(shared, key=error):
-        best.setdefault(way.form, way)
+    best = best_ways({way: float(np.mean([errors[t][way] / naive[t] for t in trials])) for way in shared})
     chosen = next(iter(best))
     return {
         target: ranked(replace(trial, judged={w: trial.judged[w] for w in best.values()}), bootstrap, seed, chosen)

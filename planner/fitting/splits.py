@@ -2,8 +2,9 @@
 
 A random hold-out asks for interpolation and flatters forms that bend (Alabdulmohsin et al. 2022, 2209.06640). So runs
 are ordered by compute and by each variable in turn, the largest are held out, and whole levels stay together: a value
-seen in the fit is no extrapolation. Where it is known what is to be predicted, only the directions in which that lies
-outside the runs count. Shares of domains have no direction to extrapolate in; whole mixtures are held out.
+seen in the fit is no extrapolation. A point that was run many times counts once. Where it is known what is to be
+predicted, only the directions in which that lies outside the runs count. Shares of domains have no direction to
+extrapolate in; whole mixtures are held out.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ FOLDS = 5
 BEYOND = 0.02  # of the fitted range in logarithms: less is no extrapolation
 ROUNDING = 1e-6  # relative: values that differ by less are the same level, such as a budget computed two ways
 ASKED_SHARE = 0.1  # of the runs to be predicted, that have to lie beyond
+COMPUTE_WEIGHT = 2.0  # of a split by compute, in which plans extrapolate
+LEAST_FITTED = 0.5  # of the points, where splits differ: one that leaves fewer asks for what the others do not
 SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows to fit and rows to predict, masks (rows,)."""
+    """Rows to fit and rows to predict, masks (rows,), and how much the split counts."""
 
     name: str
     fitted: Mask
     held: Mask
+    weight: float = 1.0
 
 
 def splits(
@@ -52,14 +56,24 @@ def splits(
     asked = {k: v for k, v in axes.items() if _asked(v, (wanted or {}).get(k))}
     rows = len(training_flops)
     members = np.zeros(rows, dtype=np.intp) if groups is None else groups
+    counts = _once_each(variables, members)
     found: list[Split] = []
     for name, values in (asked or axes).items():
+        weight = COMPUTE_WEIGHT if name == "training_flops" else 1.0
         for share in HELD_SHARES:
-            held = _largest(values, members, share)
-            split = Split(f"largest {100 * share:.0f} % by {name}", ~held, held)
+            held = _largest(values, members, counts, share)
+            split = Split(f"largest {100 * share:.0f} % by {name}", ~held, held, weight)
             if held.any() and not any(np.array_equal(held, other.held) for other in found):
                 found.append(split)
-    return tuple(found) + (_folds(np.stack(list(shares.values()), axis=1)) if shares else ())
+    ample = [split for split in found if counts[split.fitted].sum() >= LEAST_FITTED * counts.sum()]
+    return tuple(ample or found) + (_folds(np.stack(list(shares.values()), axis=1)) if shares else ())
+
+
+def _once_each(variables: Mapping[str, Array], members: NDArray[np.intp]) -> Array:
+    """What each row counts (rows,), so that all rows of a point in a group count one together."""
+    points = np.stack([members.astype(float), *variables.values()], axis=1)
+    _, which, sizes = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / sizes[which.reshape(-1)])
 
 
 def _asked(known: Array, wanted: Array | None) -> bool:
@@ -70,15 +84,15 @@ def _asked(known: Array, wanted: Array | None) -> bool:
     return bool(np.mean(wanted > limit) >= ASKED_SHARE)
 
 
-def _largest(values: Array, members: NDArray[np.intp], share: float) -> Mask:
-    """In each group the levels above the cut that comes closest to `share` of its rows."""
+def _largest(values: Array, members: NDArray[np.intp], counts: Array, share: float) -> Mask:
+    """In each group the levels above the cut that comes closest to `share` of what its rows count."""
     held = np.zeros(len(values), dtype=bool)
     for group in np.unique(members):
         mine = members == group
         levels = np.unique(values[mine])
         if len(levels) < 2:
             continue
-        above = np.array([(values[mine] >= level).mean() for level in levels[1:]])
+        above = np.array([counts[mine][values[mine] >= level].sum() for level in levels[1:]]) / counts[mine].sum()
         held |= mine & (values >= levels[1:][int(np.argmin(np.abs(above - share)))])
     return held
 

@@ -1,12 +1,12 @@
 """Judging ways of fitting: the errors of a form, fitted in some way, on every split.
 
-A way is a form, what groups share, and Huber's δ. All forms race over two splits first where they were not asked for by
-name; every way of fitting is tried for the few that do best.
+All forms race over two splits first where they were not asked for by name; every way of fitting is tried for the few
+that do best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from planner.errors import NotIdentified, PlanningError
 from planner.fitting.candidates import Rows
-from planner.fitting.judgement import absolute_errors
-from planner.fitting.objective import DELTA
+from planner.fitting.judgement import absolute_errors, mean_error
+from planner.fitting.merit import best_ways
 from planner.fitting.refit import OWN, POOLED, SCALES, SQUARES, Notes, refit
 from planner.fitting.splits import Split
+from planner.fitting.way import Way
 from planner.laws.form import Form
 
 Array = NDArray[np.float64]
@@ -27,15 +28,6 @@ JUDGED = 8  # forms that are judged on every split
 WORK = 100  # fits of forms judged group by group: a few seconds
 FINALISTS = 3  # forms for which every way of fitting is tried
 OnStage = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Way:
-    """A form and how it is fitted."""
-
-    form: type[Form]
-    sharing: str = POOLED
-    delta: float = DELTA
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +44,15 @@ class Trial:
     judged: dict[Way, list[Array]]
     excluded: dict[str, str]
     notes: dict[str, Notes] = field(default_factory=dict)  # minima by split
+
+    @property
+    def weights(self) -> Array:
+        """Of the splits, (splits,)."""
+        return np.array([split.weight for split in self.splits])
+
+    def mean_errors(self) -> dict[Way, float]:
+        """The mean error of every way over the splits."""
+        return {way: mean_error(errors, self.weights) for way, errors in self.judged.items()}
 
 
 def sharings(train: Rows) -> tuple[str, ...]:
@@ -75,7 +76,8 @@ def raced(kinds: Iterable[type[Form]], trial: Trial, tell: OnStage) -> list[type
     for kind in kinds:
         for way in dict.fromkeys((Way(kind, sharing), Way(kind))):
             try:
-                scores[kind] = mean_error([_errors(way, trial, split) for split in few])
+                errors = [_errors(way, trial, split) for split in few]
+                scores[kind] = mean_error(errors, np.array([split.weight for split in few]))
                 break
             except (PlanningError, np.linalg.LinAlgError) as error:
                 trial.excluded[kind.form_name] = f"{way.sharing}: {error}"
@@ -133,13 +135,6 @@ def predicted_by(way: Way, fitted: Rows, wanted: Rows, notes: Notes | None = Non
 
 def variants(trial: Trial) -> list[Way]:
     """Other ways of fitting the forms that do best: groups sharing slopes only; near to least squares."""
-    best: dict[type[Form], Way] = {}
-    for way in sorted(trial.judged, key=lambda way: mean_error(trial.judged[way])):
-        best.setdefault(way.form, way)
-    finalists = list(best.values())[:FINALISTS]
+    finalists = list(best_ways(trial.mean_errors()).values())[:FINALISTS]
     grouped = [replace(way, sharing=SCALES) for way in finalists] if _few_groups(trial.train) else []
     return [*grouped, *(replace(way, delta=SQUARES) for way in [*finalists, *grouped])]
-
-
-def mean_error(errors: Sequence[Array]) -> float:
-    return float(np.mean([each.mean() for each in errors]))

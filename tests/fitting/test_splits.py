@@ -38,6 +38,25 @@ def test_runs_that_are_all_alike_allow_no_split() -> None:
     assert splits({"parameter_count": np.full(12, 1e9)}, NO_FLOPS, None) == ()
 
 
+def test_a_point_run_many_times_counts_once() -> None:
+    n = np.concatenate([np.geomspace(1e8, 1e9, 9), np.full(100, 3e9)])
+    found = splits({"parameter_count": n}, np.full(109, np.nan), None)
+    assert [len(set(n[split.held])) for split in found] == [2, 4]
+
+
+def test_a_split_that_leaves_few_points_is_passed_over_where_there_are_others() -> None:
+    n, d = np.geomspace(1e8, 1e9, 12), np.concatenate([np.full(3, 1e9), np.full(9, 2e9)])
+    found = splits({"parameter_count": n, "token_count": d}, NO_FLOPS, None)
+    assert found
+    assert all("parameter_count" in split.name for split in found)
+
+
+def test_splits_by_compute_count_double() -> None:
+    n = np.geomspace(1e8, 1e9, 12)
+    found = splits({"parameter_count": n}, n**2, None)
+    assert {split.weight for split in found if "training_flops" in split.name} == {2.0}
+
+
 def test_one_budget_written_with_rounding_is_one_level() -> None:
     n = np.geomspace(1e8, 1e9, 12)
     found = splits({"parameter_count": n}, 6.0 * n * (1e20 / (6.0 * n)), None)
