@@ -22,7 +22,7 @@ class TrainingProblem:
 
     `limits` bounds metrics from above (see `TRAINING_METRICS`; of a metric that is better when larger, `loss` is the
     least to reach). `law_variables` settles what else the law knows, one value, several to choose from, or a range.
-    `hardware=None` plans in FLOPs alone.
+    `hardware=None` plans in FLOPs alone. A law of hyper-parameters is planned with at the best ones.
     Raises InvalidInput with every violation.
     """
 
@@ -37,6 +37,7 @@ class TrainingProblem:
     alternative_count: int = 3
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "law", self.law.tuned())
         require(*_limit_violations(self.limits, _metrics(self.law, TRAINING_METRICS)), *_law_violations(self))
         if self.hardware:
             require(*self.hardware.violations("hardware"))
@@ -76,7 +77,8 @@ class DeploymentProblem:
 class LifecycleProblem:
     """Which model to train when serving `inference_token_count` tokens over its life is part of the bill.
 
-    Without a `workload` the plan is in FLOPs alone (Sardana, Portes, Doubov & Frankle 2023).
+    Without a `workload` the plan is in FLOPs alone (Sardana, Portes, Doubov & Frankle 2023). A law of hyper-parameters
+    is planned with at the best ones.
     """
 
     law: Law
@@ -93,6 +95,7 @@ class LifecycleProblem:
     alternative_count: int = 3
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "law", self.law.tuned())
         violations = [
             *TOKENS.check("inference_token_count", self.inference_token_count),
             *_limit_violations(self.limits, _metrics(self.law, LIFECYCLE_METRICS)),

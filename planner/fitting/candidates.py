@@ -7,6 +7,7 @@ the same rows, since a form that may leave out hard runs would look better than 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,12 @@ from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownNa
 from planner.fitting.columns import columns_of_variables, missing_column
 from planner.fitting.observations import Observations, observe
 from planner.fitting.runs import Runs
-from planner.fitting.sweeps import found_sweep
+from planner.fitting.sweeps import Sweep, found_sweep
 from planner.laws.form import Form
 from planner.laws.forms import FORMS, form_class
 
 Array = NDArray[np.float64]
+RUNS_PER_COEFFICIENT = 10  # of a sweep, for a surface over its hyper-parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,8 @@ def candidates(
 ) -> tuple[dict[type[Form], Observations], dict[str, str]]:
     """Forms with what they see of the table, and why others were left out (only of those asked for by name).
 
-    Of a sweep of hyper-parameters all see the best run of each point.
+    Of a sweep of hyper-parameters all see the best run of each point, unless a form reads them: where none is asked for
+    by name it then stands alone, for no other says anything of the runs that are not tuned.
 
     Raises UnknownName for a form, InvalidInput for an empty list, and what the one form asked for raises.
     """
@@ -79,6 +82,9 @@ def candidates(
     if not kinds:
         raise InvalidInput(Violation("forms", "none", "at least one form, or auto"))
     sweep = found_sweep(runs, kinds[0] if len(kinds) == 1 else None, where=where, mapping=mapping, group=group)
+    if forms is None:
+        kinds = _of_sweeps(kinds, sweep, runs, where, mapping, group)
+        sweep = None if all(kind.hyper_parameters for kind in kinds) else sweep
     kept = None if sweep is None else sweep.best
     seen: dict[type[Form], Observations] = {}
     excluded: dict[str, str] = {}
@@ -94,6 +100,26 @@ def candidates(
     if not seen:
         raise failures[0]
     return seen, excluded
+
+
+def _of_sweeps(
+    kinds: list[type[Form]],
+    sweep: Sweep | None,
+    runs: Runs,
+    where: str | None,
+    mapping: Mapping[str, str] | None,
+    group: str | None,
+) -> list[type[Form]]:
+    """Of a sweep the forms that read its hyper-parameters if it can bear them, else the forms that do not."""
+    surfaces = [kind for kind in kinds if kind.hyper_parameters]
+    if sweep is not None:
+        bearable = [k for k in surfaces if sweep.runs >= RUNS_PER_COEFFICIENT * len(k.coefficients)]
+        with suppress(PlanningError):
+            for kind in bearable:
+                observe(runs, kind, where=where, mapping=mapping, group=group)
+            if bearable:
+                return bearable
+    return [kind for kind in kinds if kind not in surfaces]
 
 
 def allowed_forms(runs: Runs, mapping: Mapping[str, str] | None) -> list[type[Form]]:

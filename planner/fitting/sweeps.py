@@ -26,10 +26,10 @@ FEWEST_AT_POINT = 3
 SWEPT_SHARE = 0.5  # of the runs, that lie at points with so many
 LEAST_SPREAD = 0.005  # of the loss: median over best run of a point, in the middle of the points
 TUNED = re.compile(
-    r"(^|_)(lr|learning_rate|batch|batch_size|batch_sequences|batch_tokens|bs|warmup|warmup_steps|weight_decay|wd"
+    r"(^|_)(lr|learning_rate|batch|batch_size|batch_sequences|batch_tokens|bs|bsz|warmup|warmup_steps|weight_decay|wd"
     r"|beta1|beta2|momentum|dropout|clip|optimizer|optimiser|steps|epochs_planned|hyperparameters)($|_)"
 )
-SET_BY_HAND = frozenset({"batch_token_count", "step_count"})  # variables of laws that are hyper-parameters
+SET_BY_HAND = frozenset({"batch_token_count", "step_count", "learning_rate", "batch_size"})  # variables of laws
 
 
 @dataclass(frozen=True, eq=False)

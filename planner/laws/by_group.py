@@ -77,6 +77,10 @@ def _made(form: type[Form], own: frozenset[str], groups: int) -> type[Form]:
         "optimisation_class": form.optimisation_class,
         "enumerated": (*form.enumerated, GROUP),
         "observed": form.observed,
+        "hyper_parameters": form.hyper_parameters,
+        "tuned_form": None
+        if form.tuned_form is None
+        else _made(form.tuned_form, own & {*form.tuned_form.names()}, groups),
         "loss": loss,
         "compute_optimal_exponents": compute_optimal_exponents,
     }

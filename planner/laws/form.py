@@ -78,7 +78,8 @@ class Form(ABC):
 
     `observed` says what the form predicts: "loss", another positive "metric", or a "signed_metric", which may be
     negative (errors are then differences and not ratios); of a metric, `larger_is_better` may hold. For values of the
-    `enumerated` variables (numbers, or arrays over cells) the loss is a posynomial of the others.
+    `enumerated` variables (numbers, or arrays over cells) the loss is a posynomial of the others. `hyper_parameters`
+    are variables that cost nothing: a plan leaves them at their best, where the loss is that of `tuned_form`.
     """
 
     form_name: ClassVar[str]
@@ -89,6 +90,8 @@ class Form(ABC):
     enumerated: ClassVar[tuple[str, ...]] = ()
     observed: ClassVar[str] = "loss"
     larger_is_better: ClassVar[bool] = False
+    hyper_parameters: ClassVar[tuple[str, ...]] = ()
+    tuned_form: ClassVar[type[Form] | None] = None
 
     @abstractmethod
     def loss(self, **variables: Any) -> Any:
@@ -105,6 +108,17 @@ class Form(ABC):
     def inner_for_loss(self, loss: Any) -> Any:
         """The value of `inner` at which `outer` gives `loss`; NaN where none does."""
         return loss
+
+    def tuned(self) -> Form:
+        """The form of the other variables with the hyper-parameters at their best; its coefficients are among these."""
+        if self.tuned_form is None:
+            return self
+        values = self.values()
+        return self.tuned_form(**{name: values[name] for name in self.tuned_form.names()})
+
+    def best(self, **variables: Any) -> dict[str, Any]:
+        """The best hyper-parameters at `variables`, by name."""
+        return {}
 
     def active_parameter_count(self, **variables: Any) -> Any:
         """Parameters that one token is multiplied with, which is what costs FLOPs; None where they are not known."""

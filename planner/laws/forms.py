@@ -32,6 +32,7 @@ from planner.laws.farseer import Farseer
 from planner.laws.fine_grained_moe import FineGrainedMoE
 from planner.laws.form import Form
 from planner.laws.graphs import GraphSize
+from planner.laws.hyper_parameter_surface import HyperParameterSurface
 from planner.laws.intrinsic_performance import IntrinsicPerformance
 from planner.laws.joint_moe import JointMoE
 from planner.laws.kaplan import Kaplan
@@ -149,6 +150,7 @@ FORMS: tuple[type[Form], ...] = (
     monomials.MonomialOfLoss,
     monomials.MonomialOfParametersAndTokens,
     BatchTradeOff,
+    HyperParameterSurface,
 )
 
 

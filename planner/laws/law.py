@@ -10,7 +10,7 @@ distance, like the error of steps that nobody saw. That of a fitted law is learn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from types import MappingProxyType
 from typing import Any
@@ -123,6 +123,16 @@ class Law:
     def cloud(self) -> Form | None:
         """The form with all draws at once (coefficients of shape (draws, 1)), or None."""
         return None if self.draws is None else type(self.form).from_vector(self.draws)
+
+    def tuned(self) -> Law:
+        """The law with its hyper-parameters at their best, of the other variables alone; this law if it has none."""
+        form = self.form.tuned()
+        if form is self.form:
+            return self
+        kept = [self.form.names().index(name) for name in form.names()]
+        spans = {k: v for k, v in self.training_range.items() if k not in self.form.hyper_parameters}
+        draws = None if self.draws is None else self.draws[:, kept]
+        return replace(self, form=form, draws=draws, training_range=MappingProxyType(spans))
 
     def loss(self, **variables: Any) -> Any:
         """The loss at the coefficients' point values: the formula itself."""

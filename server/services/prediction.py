@@ -28,10 +28,13 @@ def predict(
 
     Parameters in a column that says how it counts them (`N_nonemb`, `N_total`, …) are converted to how the law counts.
     Raises InvalidInput for variables that are missing, text or not positive, and for counts that cannot be converted;
-    UnknownName for mapped columns.
+    UnknownName for mapped columns. Where the points name no hyper-parameter of the law, these are at their best, and
+    the answer says which that is.
     """
     runs = to_runs(points)
     columns = _sources(law, runs, mapping)
+    form, untuned = law.form, not set(law.form.hyper_parameters) & columns.keys()
+    law = law.tuned() if untuned else law
     values = _values(law, runs, columns)
     pieces: list[Prediction] = []
     step = max(1, _VALUES_AT_ONCE // (1 if law.draws is None else len(law.draws)))
@@ -46,6 +49,8 @@ def predict(
         ("extrapolation_ratio", [p.extrapolation_ratio for p in pieces]),
     ):
         tables.add_column(answer, name, np.concatenate([np.atleast_1d(x) for x in part]))
+    for name, best in (form.best(**values) if untuned else {}).items():
+        tables.add_column(answer, name, np.broadcast_to(best, (runs.row_count,)))
     if terms:
         _add_terms(answer, law, runs, values, columns)
     return answer

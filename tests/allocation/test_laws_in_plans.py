@@ -59,12 +59,14 @@ def choices_of(kind):
 
 
 def decisions_at_random(kind, choices, flops_of, count=3000):
-    """Allowed values of the law's variables; parameters and tokens spend the whole budget."""
+    """Allowed values of the law's variables, any hyper-parameters; parameters and tokens spend the whole budget."""
     generator = np.random.default_rng(0)
     drawn = {}
     for name in kind.variables:
         choice = choices.get(name)
-        if choice is None:
+        if choice is None and name in kind.hyper_parameters:
+            drawn[name] = np.exp(generator.uniform(*np.log(variable(name).usual), count))
+        elif choice is None:
             drawn[name] = 10.0 ** generator.uniform(6, 12, count)
         elif choice.values:
             drawn[name] = generator.choice(choice.values, count)
@@ -86,7 +88,7 @@ def test_no_decision_is_better_than_the_plan(kind):
         mixtures = np.random.default_rng(0).dirichlet(np.ones(len(kind.variables)), 3000)
         others = law.loss(**dict(zip(kind.variables, mixtures.T, strict=True)))
     else:
-        choices, budgeted = choices_of(kind)
+        choices, budgeted = choices_of(kind.tuned_form or kind)
         limits = {"training_flops": BUDGET} if budgeted else {}
         plan = plan_training(TrainingProblem(law, limits, law_variables=choices))
         drawn = decisions_at_random(
@@ -100,9 +102,9 @@ def test_no_decision_is_better_than_the_plan(kind):
         assert value >= others.max() - slack
     else:
         assert value <= others.min() + slack
+    searching = (kind.tuned_form or kind).optimisation_class is OptimisationClass.SEARCH
     signed = any(choice.lower is not None and choice.lower <= 0 for choice in choices.values())
-    searched = signed or kind.optimisation_class is OptimisationClass.SEARCH
-    assert plan.outcome is (Outcome.FEASIBLE if searched else Outcome.OPTIMAL)
+    assert plan.outcome is (Outcome.FEASIBLE if signed or searching else Outcome.OPTIMAL)
     assert explain(plan)
 
 
@@ -120,7 +122,7 @@ def test_a_fitted_law_of_repeated_data_plans_without_a_limit_on_unique_tokens():
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMS if set(kind.variables) - set(FREE)], ids=lambda k: k.form_name)
 def test_what_no_budget_bounds_has_to_be_said(kind):
-    needed = set(kind.variables) - set(FREE) - {"expert_count", "unique_token_count"}
+    needed = set(kind.variables) - set(FREE) - set(kind.hyper_parameters) - {"expert_count", "unique_token_count"}
     if kind.optimisation_class is OptimisationClass.CONVEX or not needed:
         return
     with pytest.raises(InvalidInput) as refusal:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from planner.fitting import Runs, compare_forms, fit_law
+from planner.fitting import Runs, compare_forms, fit_best, fit_law
 from planner.fitting.sweeps import found_sweep
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.forms import form_class
@@ -45,6 +45,28 @@ def test_a_filter_comes_first() -> None:
 
 def test_forms_of_hyper_parameters_see_all_runs() -> None:
     assert found_sweep(Runs.from_columns(swept()), form_class("batch-trade-off")) is None
+
+
+def test_of_a_sweep_of_rates_and_batches_auto_fits_the_surface_and_of_rates_alone_the_best_runs() -> None:
+    form = form_class("hyper-parameter-surface")
+    truth = form.from_vector(
+        np.array([1.8, 480.0, 2100.0, 0.35, 0.37, 7e-4, -0.5, 0.33, 110.0, 0.6, 0.035, 0.7, 0.03, 0.35])
+    )
+    table = swept()
+    wanted = {"parameter_count": table["N"], "token_count": table["D"]}
+    best = truth.best(**wanted)
+    random = np.random.default_rng(4)
+    tried = {name: value * np.exp(random.uniform(-1.5, 1.5, 270)) for name, value in best.items()}
+    loss = truth.loss(**wanted, **tried) * np.exp(0.002 * random.standard_normal(270))
+    runs = Runs.from_columns({**table, "lr": tried["learning_rate"], "bsz": tried["batch_size"], "loss": loss})
+    law = fit_best(runs, bootstrap=0)
+    assert law.form.form_name == "hyper-parameter-surface"
+    assert law.provenance.rows_used == 270
+    assert law.form.values()["lr_N"] == pytest.approx(-0.5, abs=0.05)
+    assert law.form.values()["tilt"] == pytest.approx(0.35, abs=0.05)
+    best_only = fit_best(Runs.from_columns(table), bootstrap=0)
+    assert "learning_rate" not in best_only.form.variables
+    assert best_only.provenance.rows_used == 30
 
 
 def test_other_seeds_small_differences_and_kinds_of_runs_are_no_sweep() -> None:

@@ -41,6 +41,7 @@ ONE_VARIABLE = {
 SEARCHED = {
     "farseer", "distillation", "transfer", "votes", "broken-1", "broken-2", "data-utility", "data-pools-2",
     "reward-of-best-of-n", "reward-of-rl", "vocabulary-curve", "loss-threshold", "observational-3",
+    "hyper-parameter-surface",
 }  # fmt: skip
 PLANNED = AS_IT_STANDS | AFTER_A_TRANSFORM | BY_ENUMERATION
 PUBLISHED = [entry for entry in laws() if entry.form.form_name in PLANNED]
