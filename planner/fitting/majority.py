@@ -19,6 +19,8 @@ from planner.laws.caution import Caution
 Array = NDArray[np.float64]
 KEPT = 0.75  # of the rows, that must agree
 SUBSETS, SUBSET_PER_COEFFICIENT = 16, 2  # most likely one of them is free of a tenth of wrong rows
+ROUGH_DELTAS, ITERATIONS = (0.03, 0.01), 15
+PROMISING = 0.9  # of the fit's own residuals, that those of a law worth following are at most
 STARTS, STEPS = 4, 3
 BETTER = 2.0  # times smaller is the median residual of those that agree
 FAR = 10.0  # robust standard deviations
@@ -37,14 +39,17 @@ def majority_cautions(problem: Problem, theta: Array, others: Array, seen: Obser
     places = np.vstack([theta, others])
     kept = _subsets(rows, SUBSET_PER_COEFFICIENT * len(theta))
     points = best_points(problem, places, Sample(kept))
-    for step in range(STEPS + 1):
-        points = minimise(problem, points, schedule(0.03), Sample(kept), iterations=15).theta
-        size = np.abs(problem.residuals(points))
-        if step == 0:  # the most promising go on
-            points = points[np.argsort(np.quantile(size, KEPT, axis=1), kind="stable")[:STARTS]]
-            size = np.abs(problem.residuals(points))
-        kept = (size <= np.quantile(size, KEPT, axis=1, keepdims=True)).astype(float)
+    points = minimise(problem, points, ROUGH_DELTAS, Sample(kept), iterations=ITERATIONS).theta
     size = np.abs(problem.residuals(points))
+    each = np.quantile(size, KEPT, axis=1)
+    if each.min() > PROMISING * np.quantile(own, KEPT):  # no part of the rows knows of a law that suits most better
+        return ()
+    best_few = np.argsort(each, kind="stable")[:STARTS]
+    points, size = points[best_few], size[best_few]
+    for _ in range(STEPS):
+        kept = (size <= np.quantile(size, KEPT, axis=1, keepdims=True)).astype(float)
+        points = minimise(problem, points, schedule(0.03), Sample(kept), iterations=ITERATIONS).theta
+        size = np.abs(problem.residuals(points))
     best = size[int(np.argmin(np.quantile(size, KEPT, axis=1)))]
     far = best > max(FAR * 1.4826 * float(np.median(best)), LEAST)
     if not far.any() or np.mean(far) > 1.0 - KEPT or np.median(own[~far]) < BETTER * np.median(best[~far]):

@@ -46,8 +46,13 @@ def lowest_minimum(
     # Continuation from a large δ crosses small barriers, from a small one it keeps to separate valleys: do both.
     deltas = (0.05 if _gridded(problem) else 0.5, 0.003)
     unit = max(float(np.std(problem.losses)), 1.0) if problem.signed else 1.0  # log residuals are of order one at most
-    far, near = (minimise(problem, polished, schedule(unit * d, delta), iterations=150) for d in deltas)
-    found = _better(far, near)
+    both = minimise(
+        problem,
+        np.tile(polished, (2, 1)),
+        _stages(*(schedule(unit * d, delta) for d in deltas), each=len(polished)),
+        iterations=150,
+    )
+    found = _better(both, len(polished))
     lowest = found.objective.min()
     tied = found.objective <= lowest * (1.0 + 1e-14) if np.isfinite(lowest) else np.ones(len(found.objective), bool)
     best = int(np.argmin(np.where(tied, found.gradient, np.inf)))
@@ -57,11 +62,15 @@ def lowest_minimum(
     return found.theta[best], objective, evidence, np.vstack([found.theta, screening.theta])
 
 
-def _better(one: Minimum, other: Minimum) -> Minimum:
+def _stages(*schedules: tuple[float, ...], each: int) -> Array:
+    """Stages (members, most stages) of `each` members of every schedule, short ones passing over the first."""
+    most = max(len(s) for s in schedules)
+    rows = [(float("nan"),) * (most - len(s)) + s for s in schedules]
+    return np.repeat(np.array(rows), each, axis=0)
+
+
+def _better(both: Minimum, count: int) -> Minimum:
     """Per start, the lower of two descents."""
-    first = one.objective <= other.objective
-    return Minimum(
-        np.where(first[:, None], one.theta, other.theta),
-        np.where(first, one.objective, other.objective),
-        np.where(first, one.gradient, other.gradient),
-    )
+    one = np.arange(count)
+    lower = np.where(both.objective[:count] <= both.objective[count:], one, one + count)
+    return Minimum(both.theta[lower], both.objective[lower], both.gradient[lower])

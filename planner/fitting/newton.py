@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 CHUNK_VALUES = 16_384  # (batch × rows) evaluated at once: temporaries stay in the cache
 TIE = 4e-15  # relative difference of two objectives that is rounding
 PATIENCE = 6  # iterations without a real decrease before a member is left alone
+DAMPING = 1e-4  # at first, of the largest eigenvalue
+ROUGH_ITERATIONS, ROUGH_TOLERANCE = 12, 1e-4  # of stages before the last; the gradient in δ
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,65 +59,118 @@ def best_points(problem: Problem, points: Array, sample: Sample, delta: float = 
 def minimise(
     problem: Problem,
     theta: Array,
-    deltas: tuple[float, ...],
+    deltas: tuple[float, ...] | Array,
     sample: Sample | None = None,
     iterations: int = 60,
     tolerance: float = 1e-12,
 ) -> Minimum:
-    """Minimise from every row of `theta` (batch, free), in chunks; `sample` says what differs between them."""
-    size = max(1, CHUNK_VALUES // max(1, len(problem.losses)))
-    parts = []
-    for k in range(0, len(theta), size):
-        mine = None if sample is None else sample.take(slice(k, k + size))
-        parts.append(_chunk(problem, theta[k : k + size], deltas, mine, iterations, tolerance))
-    return Minimum(
-        np.concatenate([p.theta for p in parts]),
-        np.concatenate([p.objective for p in parts]),
-        np.concatenate([p.gradient for p in parts]),
-    )
+    """Minimise from every row of `theta` (batch, free); `sample` says what differs between them.
+
+    `deltas` are the stages of all, or (batch, stages) of each member, where those that are no number are passed over.
+    """
+    return _Descent(problem, theta, deltas, sample, iterations, tolerance).ended()
 
 
-def _chunk(
-    problem: Problem, theta: Array, deltas: tuple[float, ...], sample: Sample | None, iterations: int, tolerance: float
-) -> Minimum:
-    low, high = problem.bounds
-    theta = np.clip(theta, low, high)
-    for delta in deltas[:-1]:  # on the way down a rough minimum is enough
-        theta = _newton(problem, theta, Huber(delta), sample, 12, 1e-4 * delta).theta
-    return _newton(problem, theta, Huber(deltas[-1]), sample, iterations, tolerance)
+class _Descent:
+    """Members on their way down, each at a stage of its own: none waits for the slowest of the others.
 
+    So many are under way at once as fit the cache; when one has arrived the next sets out.
+    """
 
-def _newton(
-    problem: Problem, theta: Array, huber: Huber, sample: Sample | None, iterations: int, tolerance: float
-) -> Minimum:
-    here = theta.copy()
-    batch = len(theta)
-    damping, stalled = np.full(batch, 1e-4), np.zeros(batch, dtype=int)
-    best, best_value, best_norm = theta.copy(), np.full(batch, np.inf), np.full(batch, np.inf)
-    active = np.arange(batch)
-    for _ in range(iterations):
-        mine = None if sample is None else sample.take(active)
-        now = problem.derivatives(here[active], huber, mine)
-        held = _held(problem, here[active], now.gradient)
+    def __init__(
+        self,
+        problem: Problem,
+        theta: Array,
+        deltas: tuple[float, ...] | Array,
+        sample: Sample | None,
+        iterations: int,
+        tolerance: float,
+    ) -> None:
+        batch = len(theta)
+        self.problem, self.sample, self.iterations, self.tolerance = problem, sample, iterations, tolerance
+        self.deltas = np.broadcast_to(np.asarray(deltas, float), (batch, np.shape(deltas)[-1]))
+        self.last = self.deltas.shape[1] - 1
+        self.stage = np.isnan(self.deltas).sum(axis=1)
+        self.here = np.clip(theta, *problem.bounds)
+        self.best = self.here.copy()
+        self.value, self.norm = np.full(batch, np.inf), np.full(batch, np.inf)  # of the best so far of this stage
+        self.damping = np.full(batch, DAMPING)
+        self.stalled, self.spent = np.zeros(batch, dtype=int), np.zeros(batch, dtype=int)
+        self.waiting = np.arange(batch)
+        free = self.here.shape[1]
+        self.known = np.zeros(batch, dtype=bool)  # whether the derivatives are those of where the member is now
+        self.now = Derivatives(np.empty(batch), *(np.empty((batch, *k)) for k in ((free,), (free, free), (free,))))
+
+    def ended(self) -> Minimum:
+        """The minima of all members."""
+        size = max(1, CHUNK_VALUES // max(1, len(self.problem.losses)))
+        active, self.waiting = self.waiting[:size], self.waiting[size:]
+        mine = self._sampled(active)
+        while len(active):
+            stays = self._advance(active, mine)
+            if not stays.all():
+                room = size - int(stays.sum())
+                active = np.concatenate([active[stays], self.waiting[:room]])
+                self.waiting = self.waiting[room:]
+                mine = self._sampled(active)
+        return Minimum(self.best, self.value, self.norm)
+
+    def _sampled(self, members: NDArray[np.intp]) -> Sample | None:
+        return None if self.sample is None else self.sample.take(members)
+
+    def _derivatives(self, active: NDArray[np.intp], sample: Sample | None) -> Derivatives:
+        """Of these members; worked out anew where they have moved."""
+        moved = ~self.known[active]
+        if moved.any():
+            members = active if moved.all() else active[moved]
+            mine = sample if sample is None or moved.all() else sample.take(moved)
+            delta = self.deltas[members, self.stage[members], None]
+            self.now.put(members, self.problem.derivatives(self.here[members], Huber(delta), mine))
+        return self.now.take(active)
+
+    def _advance(self, active: NDArray[np.intp], sample: Sample | None) -> NDArray[np.bool_]:
+        """One step of these members; whether each is still under way."""
+        here, stage = self.here[active], self.stage[active]
+        delta = self.deltas[active, stage]
+        now = self._derivatives(active, sample)
+        held = _held(self.problem, here, now.gradient)
         gradient = np.where(held, 0.0, now.gradient)
         norm = np.abs(gradient).max(axis=1)
-        # Lower by more than rounding, or equal up to rounding and flatter: the last steps show in the gradient only.
-        lower = now.value < best_value[active] * (1.0 - TIE)
-        level = (now.value <= best_value[active] * (1.0 + TIE)) & (norm < best_norm[active])
-        kept = active[lower | level]
-        best[kept], best_value[kept] = here[kept], now.value[lower | level]
-        best_norm[kept] = norm[lower | level]
-        stalled[active] = np.where(lower, 0, stalled[active] + 1)
-        busy = (norm > tolerance) & (stalled[active] < PATIENCE) & np.isfinite(now.value) & np.isfinite(norm)
-        if not busy.any():
-            break
-        active, gradient, held, value = active[busy], gradient[busy], held[busy], now.value[busy]
-        mine = None if mine is None else mine.take(busy)
-        step = _step(problem, here[active], gradient, now, busy, held, damping[active])
-        trial, better = _tried(problem, here[active], step, value, huber, mine)
-        here[active] = np.where(better[:, None], trial, here[active])
-        damping[active] = np.clip(np.where(better, damping[active] * 0.1, damping[active] * 10.0), 1e-14, 1e6)
-    return Minimum(best, best_value, best_norm)
+        self._remember(active, now.value, norm)
+        final = stage == self.last  # on the way down a rough minimum is enough
+        busy = (norm > np.where(final, self.tolerance, ROUGH_TOLERANCE * delta)) & (self.stalled[active] < PATIENCE)
+        busy &= (self.spent[active] < np.where(final, self.iterations, ROUGH_ITERATIONS)) & np.isfinite(
+            now.value + norm
+        )
+        self._next_stage(active[~busy & ~final])
+        if busy.any():
+            moving = active
+            if not busy.all():
+                moving, here, delta = active[busy], here[busy], delta[busy]
+                now, gradient, held = now.take(busy), gradient[busy], held[busy]
+                sample = None if sample is None else sample.take(busy)
+            step = _step(here, gradient, now, held, self.damping[moving])
+            trial, better = _tried(self.problem, here, step, now.value, delta, sample)
+            self.here[moving] = np.where(better[:, None], trial, here)
+            self.known[moving] = ~better
+            self.damping[moving] = np.clip(self.damping[moving] * np.where(better, 0.1, 10.0), 1e-14, 1e6)
+        return np.asarray(busy | ~final)
+
+    def _remember(self, active: NDArray[np.intp], value: Array, norm: Array) -> None:
+        """Keep what is best: lower by more than rounding, or equal up to rounding and flatter (as the last steps)."""
+        lower = value < self.value[active] * (1.0 - TIE)
+        level = (value <= self.value[active] * (1.0 + TIE)) & (norm < self.norm[active])
+        kept, which = active[lower | level], lower | level
+        self.best[kept], self.value[kept], self.norm[kept] = self.here[kept], value[which], norm[which]
+        self.stalled[active] = np.where(lower, 0, self.stalled[active] + 1)
+        self.spent[active] += 1
+
+    def _next_stage(self, members: NDArray[np.intp]) -> None:
+        """From the best point of the last stage, with nothing else kept of it."""
+        self.stage[members] += 1
+        self.here[members], self.known[members] = self.best[members], False
+        self.value[members] = self.norm[members] = np.inf
+        self.damping[members], self.stalled[members], self.spent[members] = DAMPING, 0, 0
 
 
 def _held(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
@@ -123,19 +178,11 @@ def _held(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
     return np.asarray(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0)))
 
 
-def _step(
-    problem: Problem,
-    theta: Array,
-    gradient: Array,
-    now: Derivatives,
-    busy: NDArray[np.bool_],
-    held: NDArray[np.bool_],
-    damping: Array,
-) -> Array:
+def _step(theta: Array, gradient: Array, now: Derivatives, held: NDArray[np.bool_], damping: Array) -> Array:
     """Saddle-free Newton step (batch, free) in coordinates scaled by the Gauss-Newton diagonal, at most e² long."""
-    diagonal = now.gauss_newton_diagonal[busy]
+    diagonal = now.gauss_newton_diagonal
     scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300))
-    scaled = now.hessian[busy] * scale[:, :, None] * scale[:, None, :]
+    scaled = now.hessian * scale[:, :, None] * scale[:, None, :]
     either = held[:, :, None] | held[:, None, :]
     scaled = np.where(either, np.eye(theta.shape[1]), np.where(np.isfinite(scaled), scaled, 0.0))
     eigenvalues, vectors = np.linalg.eigh(0.5 * (scaled + scaled.transpose(0, 2, 1)))
@@ -148,15 +195,16 @@ def _step(
 
 
 def _tried(
-    problem: Problem, theta: Array, step: Array, value: Array, huber: Huber, sample: Sample | None
+    problem: Problem, theta: Array, step: Array, value: Array, delta: Array, sample: Sample | None
 ) -> tuple[Array, NDArray[np.bool_]]:
     """θ after the whole step, or after a quarter where the whole one goes up; and whether it may be taken."""
     low, high = problem.bounds
     trial = np.clip(theta + step, low, high)
-    better = problem.objective(trial, huber, sample) <= value * (1.0 + TIE)
+    better = problem.objective(trial, Huber(delta[:, None]), sample) <= value * (1.0 + TIE)
     again = np.flatnonzero(~better)
     if len(again):
         trial[again] = np.clip(theta[again] + 0.25 * step[again], low, high)
         mine = None if sample is None else sample.take(again)
-        better[again] = problem.objective(trial[again], huber, mine) <= value[again] * (1.0 + TIE)
+        lower = problem.objective(trial[again], Huber(delta[again, None]), mine)
+        better[again] = lower <= value[again] * (1.0 + TIE)
     return trial, np.asarray(better)

@@ -22,11 +22,14 @@ def described(signed: bool) -> str:
     return f"Huber loss of {residual}, summed over runs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Huber:
-    """Huber's function and its derivatives at residuals r: r²/2 within δ, δ(|r| - δ/2) beyond."""
+    """Huber's function and its derivatives at residuals r: r²/2 within δ, δ(|r| - δ/2) beyond.
 
-    delta: float = DELTA
+    δ is one, or an array that broadcasts with the residuals.
+    """
+
+    delta: float | Array = DELTA
 
     def value(self, residual: Array) -> Array:
         """Huber's function, elementwise."""

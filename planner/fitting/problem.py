@@ -31,6 +31,17 @@ class Derivatives:
     hessian: Array
     gauss_newton_diagonal: Array  # (batch, free): the scale of each coordinate
 
+    def take(self, members: Any) -> Derivatives:
+        """Those of these members (a slice, indices or a mask)."""
+        return Derivatives(
+            self.value[members], self.gradient[members], self.hessian[members], self.gauss_newton_diagonal[members]
+        )
+
+    def put(self, members: Any, new: Derivatives) -> None:
+        """Write down those of these members."""
+        self.value[members], self.gradient[members] = new.value, new.gradient
+        self.hessian[members], self.gauss_newton_diagonal[members] = new.hessian, new.gauss_newton_diagonal
+
 
 @dataclass(frozen=True, eq=False)
 class Pull:
@@ -154,28 +165,24 @@ class Problem:
     def derivatives(self, theta: Array, huber: Huber, sample: Sample | None = None) -> Derivatives:
         """The objective with exact gradient and Hessian for every member of the batch."""
         jet = self.predicted_jet(theta)
-        shape = (len(theta), len(self.losses))
-        predicted = np.broadcast_to(jet.value, shape)
-        with np.errstate(all="ignore"):
-            residual = self._compared(predicted)
-        slope, bend = huber.slope(residual), huber.curvature(residual)
-        value = huber.value(residual)
-        if sample is not None:
-            slope, bend, value = slope * sample.weights, bend * sample.weights, value * sample.weights
-        jacobian = self._jacobian(jet, len(theta))
-        gradient = np.einsum("bkn,bn->bk", jacobian, slope)
-        # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L;
-        # without the logarithm r'' = L''.
-        scaled = jacobian * (bend if self.signed else bend - slope)[:, None, :]
-        hessian = scaled @ jacobian.transpose(0, 2, 1)
         with np.errstate(all="ignore"):  # far starts may overflow; a step that is no number is not taken
-            pull = slope if self.signed else slope / predicted
+            residual = self._compared(np.broadcast_to(jet.value, (len(theta), len(self.losses))))
+            slope, bend, value = huber.slope(residual), huber.curvature(residual), huber.value(residual)
+            if sample is not None:
+                slope, bend, value = slope * sample.weights, bend * sample.weights, value * sample.weights
+            jacobian = self._jacobian(jet, len(theta))
+            gradient = (jacobian @ slope[:, :, None])[:, :, 0]
+            # r'' = L''/L - (L'/L)(L'/L)ᵀ, so JᵀJ gets the weight (bend - slope) and L'' the weight slope / L;
+            # without the logarithm r'' = L''.
+            scaled = jacobian * (bend if self.signed else bend - slope)[:, None, :]
+            hessian = scaled @ jacobian.transpose(0, 2, 1)
+            pull = slope if self.signed else slope / jet.value
             for (i, j), h in jet.hessian.items():
-                entry = (np.broadcast_to(h, shape) * pull).sum(axis=1)
+                entry = np.einsum("...n,...n->...", h, pull)
                 hessian[:, i, j] += entry
                 if i != j:
                     hessian[:, j, i] += entry
-        diagonal = np.einsum("bkn,bkn->bk", jacobian, jacobian)
+            diagonal = np.einsum("bkn,bkn->bk", jacobian, jacobian)
         total = value.sum(axis=1)
         if sample is not None and sample.pull is not None:
             away, stiffness = theta - sample.pull.anchor, sample.pull.stiffness
