@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from planner.errors import NotIdentified, PlanningError
 from planner.fitting.candidates import Rows
 from planner.fitting.judgement import absolute_errors, mean_error
-from planner.fitting.merit import best_ways
+from planner.fitting.merit import best_ways, handicaps
 from planner.fitting.refit import OWN, POOLED, SCALES, SQUARES, Notes, refit
 from planner.fitting.splits import Split
 from planner.fitting.way import Way
@@ -23,6 +23,7 @@ from planner.laws.form import Form
 
 Array = NDArray[np.float64]
 RACE_FACTOR = 3.0
+MANY_ROWS = 200  # of which one split tells forms apart
 MOST_OWN_GROUPS = 16
 JUDGED = 8  # forms that are judged on every split
 WORK = 100  # fits of forms judged group by group: a few seconds
@@ -65,13 +66,16 @@ def _few_groups(train: Rows) -> bool:
 
 
 def raced(kinds: Iterable[type[Form]], trial: Trial, tell: OnStage) -> list[type[Form]]:
-    """The forms worth judging on every split: a few, none far behind after two of them (one, where groups add work).
+    """The forms worth judging on every split: a few, none far behind after two of them.
+
+    Where groups add work or many runs say enough, one split is all they race on.
 
     Groups race with coefficients of their own, or what tells them apart would hide what tells forms apart.
     """
     tell("screening forms")
     sharing = sharings(trial.train)[-1]
-    few = trial.splits[:: max(1, len(trial.splits) // 2)] if sharing == POOLED else trial.splits[:1]
+    brief = sharing != POOLED or len(trial.train.rows) > MANY_ROWS
+    few = trial.splits[:1] if brief else trial.splits[:: max(1, len(trial.splits) // 2)]
     scores: dict[type[Form], float] = {}
     for kind in kinds:
         for way in dict.fromkeys((Way(kind, sharing), Way(kind))):
@@ -81,6 +85,8 @@ def raced(kinds: Iterable[type[Form]], trial: Trial, tell: OnStage) -> list[type
                 break
             except (PlanningError, np.linalg.LinAlgError) as error:
                 trial.excluded[kind.form_name] = f"{way.sharing}: {error}"
+    factors = handicaps(scores)
+    scores = {kind: factors[kind] * score for kind, score in scores.items()}
     limit = RACE_FACTOR * min(scores.values(), default=0.0)
     most = JUDGED if sharing == POOLED else _fewer(trial)
     kept: list[type[Form]] = []
