@@ -6,7 +6,7 @@
 
 from planner.fitting.approaches import Approach, Approaches, compare_approaches
 from planner.fitting.automatic import fit_best
-from planner.fitting.columns import Source, columns_of_variables
+from planner.fitting.columns import columns_of_variables
 from planner.fitting.document import from_document, to_document
 from planner.fitting.envelope import fit_envelope
 from planner.fitting.estimates import ComputeOptimalExponent, Estimate
@@ -21,6 +21,7 @@ from planner.fitting.rowfilter import chosen_rows
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms, compare_targets
 from planner.fitting.sensitivity import Sensitivity, Variant, plan_sensitivity
+from planner.fitting.sources import Source
 
 __all__ = [
     "Approach",

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, NotIdentified, PlanningError, UnknownName, Violation
-from planner.fitting.columns import columns_of_variables, missing_column
+from planner.fitting.columns import columns_of_variables
+from planner.fitting.missing import missing_columns
 from planner.fitting.observations import Observations, observe
 from planner.fitting.runs import Runs
 from planner.fitting.sweeps import Sweep, found_sweep
@@ -126,7 +127,7 @@ def allowed_forms(runs: Runs, mapping: Mapping[str, str] | None) -> list[type[Fo
     """Every form whose variables the columns give. Raises InvalidInput where that is none."""
     present = columns_of_variables(runs, mapping)
     if "loss" not in present:
-        raise InvalidInput(missing_column("loss", runs))
+        raise InvalidInput(*missing_columns(["loss"], runs))
     shares = sum(name.startswith("domain_share_") for name in present)
     kinds = list(FORMS)
     for stem in ("mixture", "mixture-power"):

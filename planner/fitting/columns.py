@@ -1,91 +1,26 @@
 """Which column of a runs table holds which variable, and in which unit.
 
 Columns are found by the names people give them (N, D, params, tokens, …), with a unit if the header names one (`N (B)`,
-`tokens_millions`), overridden by an explicit mapping, which may state a factor too: `{"N_active*1e9": "N_active"}`. How
-a column came to be used is written the way it can be stated: `N (B)*1e9`.
+`tokens_millions`), overridden by an explicit mapping, which may state a factor too: `{"N_active*1e9": "N_active"}` (see
+`planner.fitting.sources`).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from planner.errors import InvalidInput, UnknownName, Violation
+from planner.errors import UnknownName
 from planner.fitting.runs import Runs
+from planner.fitting.sources import Source, stated_source
 from planner.fitting.units import abbreviations, borne_out, is_abbreviated
 from planner.laws.variables import canonical, variables
 
-Array = NDArray[np.float64]
-
-COUNTING_OF_COLUMN: Mapping[str, str] = {
-    "N_active": "active",
-    "active_parameter_count": "active",
-    "N_nonemb": "non_embedding",
-    "N_nonvocab": "non_embedding",
-    "non_vocab_parameters": "non_embedding",
-    "non_embedding_param_size": "non_embedding",
-    "dense_parameter_count": "active",
-    "N_total": "total",
-    "total_parameter_count": "total",
-    "N_nonzero": "nonzero",
-    "nonzero_parameter_count": "nonzero",
-}
 LOSS_WORD = re.compile(r"(?<![a-z])(loss|nll)(?![a-z])", re.IGNORECASE)
-FACTOR = "a column of the table, or one times a positive number, such as N*1e9"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a variable comes from: `factor` times the column. `meant` is the name that says what the column counts.
-
-    `by_header` tells a factor that the header was read to say from one that was stated.
-    """
-
-    column: str
-    factor: float = 1.0
-    meant: str = ""
-    by_header: bool = False
-
-    def __str__(self) -> str:
-        return self.column if self.factor == 1.0 else f"{self.column}*{_written(self.factor)}"
-
-    @property
-    def counting(self) -> str | None:
-        """How parameters are counted, by the name the column is mapped to or its own; None where neither says."""
-        said = (self.meant, self.column, *(reading.stem for reading in abbreviations(self.column)))
-        return next((COUNTING_OF_COLUMN[name] for name in said if name in COUNTING_OF_COLUMN), None)
-
-    def numbers(self, runs: Runs) -> Array:
-        """The values (rows,), NaN where the cell is blank or text."""
-        return runs.column(self.column).numbers * self.factor
-
-
-def stated_source(text: str, runs: Runs, meant: str = "") -> Source:
-    """The source that `text` states: the name of a column, or a column times a number.
-
-    Raises UnknownName for a column the table does not have, InvalidInput for a factor that is no positive number.
-    """
-    column, times, number = (part.strip() for part in text.rpartition("*"))
-    if text in runs.columns or not times:
-        runs.column(text)
-        return Source(text, meant=meant)
-    runs.column(column)
-    try:
-        factor = float(number)
-    except ValueError:
-        factor = math.nan
-    if not (math.isfinite(factor) and factor > 0):
-        raise InvalidInput(Violation("mapping", text, FACTOR))
-    return Source(column, factor, meant)
 
 
 def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -> dict[str, Source]:
-    """variable -> source, by `mapping` (column, or column*factor -> variable) first, then by the usual names.
+    """variable -> source, by `mapping` (`column`, `column*factor` -> variable) first, then by the usual names.
 
     Of the usual names those without a unit come first. The one column of numbers that is named like a loss is the loss
     where none has its usual name.
@@ -102,7 +37,7 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
             if variable not in found and column and column not in mapped:
                 found[variable] = Source(column, meant=alias)
     plain = {source.column for source in found.values()}
-    for variable, source in _abbreviated(runs):
+    for variable, source in abbreviated(runs):
         if source.column not in plain and borne_out(variable, runs.column(source.column).numbers, source.factor):
             found.setdefault(variable, source)
     for column in runs.names:
@@ -116,21 +51,7 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
     return found
 
 
-def missing_column(variable: str, runs: Runs) -> Violation:
-    """What is said of a variable that no column holds: the columns there are, and how to name one of them."""
-    names = runs.names
-    candidates = [c for c in names if LOSS_WORD.search(c)] if variable == "loss" else []
-    candidates += [
-        str(source) if borne_out(variable, runs.column(source.column).numbers, source.factor) else source.column
-        for name, source in _abbreviated(runs, unclear=True)
-        if name == variable
-    ]
-    example = candidates[0] if candidates else "COLUMN"
-    allowed = f"a column for it, or a mapping such as {example}={variable}, among: {', '.join(names)}"
-    return Violation(variable, "missing", allowed)
-
-
-def _abbreviated(runs: Runs, *, unclear: bool = False) -> Iterator[tuple[str, Source]]:
+def abbreviated(runs: Runs, *, unclear: bool = False) -> Iterator[tuple[str, Source]]:
     """(variable, source) of headers that name a unit, in the order of the names of variables.
 
     Two columns for one name (`N (B)` and `N (M)`) say nothing clearly.
@@ -158,12 +79,6 @@ def _known(name: str) -> str:
     if variable not in variables():
         raise UnknownName("variable", name, variables())
     return f"{variable}_{number}" if numbered else variable
-
-
-def _written(factor: float) -> str:
-    """A number as people write it (1e9), with all its digits."""
-    short = re.sub(r"e\+0?", "e", f"{factor:g}")
-    return short if float(short) == factor else repr(factor)
 
 
 def _folded(name: str) -> str:

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InvalidInput, NotIdentified, Violation, require
-from planner.fitting.columns import Source, columns_of_variables, missing_column
-from planner.fitting.rowfilter import chosen_rows
+from planner.fitting.columns import columns_of_variables
+from planner.fitting.missing import missing_columns
+from planner.fitting.rowfilter import as_written, chosen_rows
 from planner.fitting.runs import Runs
+from planner.fitting.sources import Source, quantities
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
 from planner.laws.variables import allowed, is_allowed
@@ -139,7 +141,7 @@ def observe(
     table = _Table(runs, columns, np.flatnonzero(mask))
     values = {name: table.values(name) for name in (*form.variables, "loss")}
     missing = [name for name, v in values.items() if v is None]
-    require(*(missing_column(name, runs) for name in missing))
+    require(*missing_columns(missing, runs))
     present = {k: v for k, v in values.items() if v is not None}
     members = None if group is None else table.groups(group)
     usable = ~np.any([*(table.blank[k] for k in present)] + ([] if members is None else [members == ""]), axis=0)
@@ -185,8 +187,8 @@ class _Table:
             source = self.columns[variable]
             column = self.runs.columns[source.column].take(self.rows)
             self.how[variable], self.blank[variable] = str(source), column.blank
-            numbers = column.numbers if column.text is None else self._parsed(source.column, column.text)
-            return numbers * source.factor
+            numbers = column.numbers if column.text is None else self._said(source.column, column.text)
+            return source.of(numbers)
         return self._derived(variable)
 
     def _derived(self, variable: str) -> Array | None:
@@ -208,15 +210,14 @@ class _Table:
             raise InvalidInput(Violation(name, where, "a number or text that names the group of the run"))
         return np.where(column.blank, "", column.cells.astype(str))
 
-    def _parsed(self, name: str, text: NDArray[np.str_]) -> Array:
-        """Numbers of a column that holds text in some row, if not in the chosen ones."""
-        numbers = np.full(len(text), np.nan)
-        for k, cell in enumerate(text.tolist()):
-            try:
-                numbers[k] = float(cell) if cell else np.nan
-            except ValueError as error:
-                where = f"{cell!r} (row {self.rows[k] + 1})"
-                raise InvalidInput(Violation(name, where, "a number in every chosen row")) from error
+    def _said(self, name: str, text: NDArray[np.str_]) -> Array:
+        """Numbers of a column of text, if every chosen cell that is not blank says one (`70M`)."""
+        numbers = quantities(text)
+        silent = np.isnan(numbers) & (text != "") & (np.char.lower(text) != "nan")
+        if silent.any():
+            k = int(np.argmax(silent))
+            where = f"{str(text[k])!r} (row {self.rows[k] + 1})"
+            raise InvalidInput(Violation(name, where, "a number in every chosen row"))
         return numbers
 
     def check(self, values: Mapping[str, Array], usable: NDArray[np.bool_], observed: str) -> None:
@@ -230,8 +231,20 @@ class _Table:
                 name = str(self.columns.get(variable, variable))
                 more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
                 limits = allowed(limited_as).check(name, float(x[k]))[0].allowed
-                violations.append(Violation(name, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
+                way_out = "" if wrong[usable].all() else self._way_out(variable, wrong, allowed(limited_as).upper)
+                violations.append(Violation(name, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits + way_out))
         require(*violations)
+
+    def _way_out(self, variable: str, wrong: NDArray[np.bool_], most: float) -> str:
+        """A condition that leaves the wrong rows out, in words; blank where none is as short."""
+        source = self.columns.get(variable)
+        if source is None or str(source) != source.column or self.runs.columns[source.column].is_text:
+            return ""
+        name = as_written(source.column)
+        for condition in (f"{name} > 0", f"{name} < {most:g}"):
+            if not chosen_rows(self.runs, condition)[self.rows][wrong].any():
+                return f"; where {condition!r} leaves such rows out"
+        return ""
 
 
 def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]) -> Array:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.fitting.columns import Source
+from planner.fitting.sources import Source
 from planner.laws.counting import CountingFacts, convert
 
 Array = NDArray[np.float64]

@@ -1,13 +1,16 @@
 """A small, safe language for choosing rows: `in_fit_240 == 1 and C < 1e20`.
 
 The expression is parsed by Python's own parser and interpreted over a whitelist: column names, numbers, strings,
-comparisons (chains too), `in` with a list, and/or/not, & | ~, and + - * /. Nothing is ever evaluated as code.
+comparisons (chains too), `in` with a list, and/or/not, & | ~, and + - * /. A column whose name is no word stands in
+backticks, as pandas has it: `` `N (B)` < 3 ``. Nothing is ever evaluated as code.
 """
 
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +22,8 @@ from planner.fitting.runs import Runs
 
 MAX_LENGTH = 2000
 MAX_NODES = 400
-ALLOWED = "column names, numbers, 'text', comparisons, in [...], and, or, not, + - * /"
+_QUOTED = re.compile(r"`([^`]+)`")
+ALLOWED = "column names (`N (B)` in backticks), numbers, 'text', comparisons, in [...], and, or, not, + - * /"
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -44,14 +48,30 @@ def chosen_rows(runs: Runs, expression: str) -> NDArray[np.bool_]:
     """
     if len(expression) > MAX_LENGTH:
         raise InvalidInput(Violation("where", f"{len(expression)} characters", f"at most {MAX_LENGTH}"))
+    quoted: dict[str, str] = {}
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        tree = ast.parse(_QUOTED.sub(lambda name: _placeholder(name[1], quoted), expression.strip()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InvalidInput(Violation("where", expression, ALLOWED)) from error
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
         raise InvalidInput(Violation("where", f"{expression[:60]}…", f"at most {MAX_NODES} operations"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = quoted.get(node.id, node.id)
     mask = _truth(tree.body, runs, expression)
     return np.array(np.broadcast_to(mask, runs.row_count))
+
+
+def as_written(column: str) -> str:
+    """The name of a column as an expression has it."""
+    return column if column.isidentifier() and not keyword.iskeyword(column) else f"`{column}`"
+
+
+def _placeholder(column: str, quoted: dict[str, str]) -> str:
+    """A word that stands for a quoted column while the expression is parsed."""
+    word = f"_quoted_{len(quoted)}_"
+    quoted[word] = column
+    return word
 
 
 def _refuse(expression: str, why: str) -> InvalidInput:

@@ -1,4 +1,4 @@
-"""Units of counts: read off the header of a column (`N (B)`, `tokens_millions`, `D [1e9]`), or guessed from its values.
+"""Units of counts: read off a header (`N (B)`, `tokens_millions`, `D [1e9]`) or a cell (`70M`), or guessed from values.
 
 A header is read as a name and a unit, `units.toml` says which are known. What a letter means is a convention that the
 values have to bear out: a count that the unit takes further from what runs usually have is not in that unit (`params_b`
@@ -7,6 +7,7 @@ may be the parameters of model b). Values alone never decide anything; they make
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from planner.laws.variables import variable
 
 FEWEST_USUAL = 1e6  # variables that usually reach this are counts that people abbreviate
 FURTHEST = 4.0  # decades from what runs usually have, of a count that a header's unit may lead to
+_SEPARATED = re.compile(r"\d{1,3}(,\d{3})+")
 COMMON = (1e3, 1e6, 1e9, 1e12)
 
 _POWER = r"(?:[x×*]\s*)?(?:1e\+?(?P<e>\d{1,2})|10(?:\^|\*\*)(?P<p>\d{1,2}))"
@@ -52,6 +54,16 @@ def abbreviations(header: str) -> Iterator[Abbreviation]:
     for pattern in (letter_after, letter_joined):
         if found := pattern.fullmatch(text):
             yield _read(found, clear=len(found["stem"]) > 1 and not _of_size(found["stem"]))
+
+
+def quantity(text: str) -> float:
+    """The number that a cell such as `70M`, `1.3 billion` or `1,300,000` says; NaN where it says none."""
+    found = _quantity().fullmatch(text.strip().replace(",", "") if _SEPARATED.fullmatch(text.strip()) else text.strip())
+    if found is None:
+        return math.nan
+    words, letters = _units()
+    unit = (found["unit"] or "").lower()
+    return float(found["number"]) * ({**letters, **words}[unit] if unit else 1.0)
 
 
 def is_abbreviated(name: str) -> bool:
@@ -101,6 +113,12 @@ def _read(found: re.Match[str], *, clear: bool) -> Abbreviation:
     words, letters = _units()
     factor = 10.0 ** int(power) if power else words.get(unit) or letters[unit]
     return Abbreviation(found["stem"].strip(" _-./,×"), factor, clear and factor > 1.0)
+
+
+@cache
+def _quantity() -> re.Pattern[str]:
+    units = "|".join(re.escape(u) for known in _units() for u in sorted(known, key=len, reverse=True))
+    return re.compile(rf"(?P<number>[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)(\s*(?P<unit>{units}))?", re.IGNORECASE)
 
 
 @cache

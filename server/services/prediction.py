@@ -12,6 +12,7 @@ from apportion.v1 import table_pb2
 from planner.errors import InvalidInput, Violation, require
 from planner.fitting import Runs, Source, columns_of_variables, counted_as
 from planner.fitting.observations import DERIVED
+from planner.fitting.sources import has_source
 from planner.laws import Law, Prediction
 from planner.laws.by_group import GROUP
 from server.convert import tables
@@ -87,7 +88,7 @@ def _sources(law: Law, runs: Runs, mapping: Mapping[str, str]) -> dict[str, Sour
 def _as_fitted(law: Law, runs: Runs) -> dict[str, str]:
     """Column, with its factor -> variable of the fit, for the columns that the points have too."""
     fitted = ((law.provenance.options.get(f"column of {v}", ""), v) for v in law.form.variables)
-    return {text: v for text, v in fitted if {text, text.rpartition("*")[0]} & runs.columns.keys()}
+    return {text: v for text, v in fitted if has_source(text, runs)}
 
 
 def _values(law: Law, runs: Runs, columns: Mapping[str, Source]) -> dict[str, NDArray[Any]]:
@@ -100,7 +101,7 @@ def _values(law: Law, runs: Runs, columns: Mapping[str, Source]) -> dict[str, ND
     }
     sources = {s for rule in rules.values() if rule is not None for s in rule[0]}
     used = dict.fromkeys(columns[v].column for v in (*read, *sources))
-    texts = [name for name in used if runs.column(name).is_text]
+    texts = [name for name in used if runs.column(name).is_text and np.isnan(Source(name).numbers(runs)).any()]
     require(*(Violation(f"points.columns[{name}]", "text", "a column of numbers") for name in texts))
     values: dict[str, NDArray[Any]] = {v: columns[v].numbers(runs) for v in law.form.variables if v in columns}
     for variable, rule in rules.items():

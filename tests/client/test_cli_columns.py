@@ -68,7 +68,7 @@ def test_every_command_that_takes_a_mapping_takes_a_factor(
 @pytest.mark.parametrize(
     ("mapping", "words"),
     [
-        ("size*many=parameter_count", ["column_variables", "size*many", "such as N*1e9"]),
+        ("size*many=parameter_count", ["column_variables", "size*many", "N*1e9"]),
         ("size*-1e9=parameter_count", ["column_variables", "size*-1e9"]),
         ("sise*1e9=parameter_count", ["sise", "size"]),
         ("size*1e9=parameters_count", ["parameters_count", "parameter_count"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from planner.errors import InvalidInput, UnknownName
-from planner.fitting import Runs, columns_of_variables, fit_law, observe
+from planner.fitting import Runs, chosen_rows, columns_of_variables, fit_law, observe
 from planner.laws import Chinchilla, law
 
 TRUTH = law("besiroglu-2024").form
@@ -128,7 +128,7 @@ def test_a_factor_is_a_positive_number(number: str) -> None:
         observe(table(size=N, D=D), Chinchilla, mapping={f"size*{number}": "parameter_count"})
     (violation,) = refused.value.violations
     assert (violation.field, violation.value) == ("mapping", f"size*{number}")
-    assert "such as N*1e9" in violation.allowed
+    assert "N*1e9" in violation.allowed
 
 
 def test_the_column_of_a_factor_must_be_there_and_so_must_the_variable() -> None:
@@ -149,3 +149,79 @@ def test_more_tokens_than_any_run_has_seen_are_asked_about() -> None:
     runs = Runs.from_columns({"tokens": np.geomspace(1e12, 5e14, 9), "loss": np.geomspace(3.0, 2.0, 9)})
     fitted = fit_law(runs, "power-of-tokens", bootstrap=0)
     assert any("no published run" in w.sentence for w in fitted.warnings if w.code == "SUSPECT_UNITS")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("70M", 7e7),
+        ("1.3B", 1.3e9),
+        ("1.3 billion", 1.3e9),
+        ("7b", 7e9),
+        ("1,300,000", 1.3e6),
+        ("2e9", 2e9),
+        ("5k", 5e3),
+    ],
+)
+def test_a_cell_may_say_its_unit(cell: str, number: float) -> None:
+    runs = table(params=np.array([cell, *(f"{n:.6g}" for n in N[1:])]), D=D)
+    assert observe(runs, Chinchilla).variables["parameter_count"][0] == pytest.approx(number)
+
+
+@pytest.mark.parametrize("cell", ["big", "7 bananas", "B", "1,3", "1.3.0", "--5", "7e9 of them"])
+def test_a_cell_that_says_no_number_is_named(cell: str) -> None:
+    with pytest.raises(InvalidInput, match=r"\(row 1\): a number in every chosen row"):
+        observe(table(params=np.array([cell, *(f"{n:.6g}" for n in N[1:])]), D=D), Chinchilla)
+
+
+@pytest.mark.parametrize(("stated", "scale"), [("1-acc", 1.0), ("1 - acc", 1.0), ("1-percent*0.01", 100.0)])
+def test_an_accuracy_is_mapped_to_an_error(stated: str, scale: float) -> None:
+    name = "percent" if scale > 1 else "acc"
+    errors = LOSS / 10.0
+    runs = Runs.from_columns({"N": N, "D": D, name: scale * (1.0 - errors)})
+    seen = observe(runs, Chinchilla, mapping={stated: "loss"})
+    assert seen.losses == pytest.approx(errors)
+    assert seen.columns["loss"] == stated.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("column", "guess"),
+    [("web_loss", "web_loss"), ("top1_error", "top1_error"), ("acc1", "1-acc1"), ("bleu", "COLUMN")],
+)
+def test_a_missing_loss_is_asked_for_by_what_is_likely_to_hold_it(column: str, guess: str) -> None:
+    runs = Runs.from_columns({"N": N, "D": D, column: LOSS / 10.0, "other_loss" if "loss" in column else "x": LOSS})
+    with pytest.raises(InvalidInput, match=f"such as {guess}=loss"):
+        observe(runs, Chinchilla)
+
+
+def test_columns_are_listed_once_and_not_at_any_length() -> None:
+    runs = Runs.from_columns({**{f"column{k}": N for k in range(40)}, "model": ["70M"] * len(N)})
+    with pytest.raises(InvalidInput) as refused:
+        observe(runs, Chinchilla)
+    fields = [violation.field for violation in refused.value.violations]
+    assert fields == ["parameter_count", "token_count", "loss"]
+    assert str(refused.value).count("among: ") == 1
+    assert "and 25 more" in str(refused.value)
+    assert "such as model=parameter_count" in str(refused.value)
+
+
+def test_rows_that_cannot_be_used_are_told_with_the_condition_that_leaves_them_out() -> None:
+    for name, bad, condition in (("D", 0.0, "D > 0"), ("tokens (B)", 0.0, ""), ("D", np.inf, "D < 1e+20")):
+        seen = np.where(np.arange(len(D)) < 2, bad, D / (1e9 if "B" in name else 1.0))
+        with pytest.raises(InvalidInput) as refused:
+            observe(table(N=N, **{name: seen}), Chinchilla)
+        assert f"where '{condition}' leaves such rows out" in str(refused.value) or not condition
+    zero = np.where(np.arange(len(D)) < 2, 0.0, D)
+    assert len(observe(table(N=N, D=zero), Chinchilla, where="D > 0").losses) == len(D) - 2
+
+
+@pytest.mark.parametrize("expression", ["`N (B)` > 1 and `in` == 0", "1 < `N (B)`", "not (`N (B)` <= 1)"])
+def test_a_column_whose_name_is_no_word_is_quoted_in_conditions(expression: str) -> None:
+    runs = Runs.from_columns({"N (B)": [0.5, 2.0, 3.0], "in": [0, 0, 0]})
+    assert chosen_rows(runs, expression).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("expression", ["`N (M)` > 1", "`N (B) > 1", "`` > 1"])
+def test_a_quoted_name_must_be_a_column(expression: str) -> None:
+    with pytest.raises((InvalidInput, UnknownName)):
+        chosen_rows(Runs.from_columns({"N (B)": [0.5, 2.0]}), expression)

@@ -47,7 +47,7 @@ TimeoutOption = Annotated[
 ]
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="COLUMN=VARIABLE", help="which column holds what; in billions: N*1e9=N (repeat)"),
+    typer.Option("--map", metavar="COLUMN=VARIABLE", help="which column holds what: size=N, size*1e9=N, 1-acc=loss (repeat)"),
 ]
 RequestFile = Annotated[
     str | None, typer.Option("--file", "-f", metavar="REQUEST.yaml", help="the request; flags override it")

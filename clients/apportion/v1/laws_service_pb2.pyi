@@ -232,7 +232,8 @@ class FitLawRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     @property
@@ -336,7 +337,8 @@ class CompareFormsRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     def __init__(
@@ -440,7 +442,8 @@ class CompareTargetsRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     def __init__(
@@ -532,7 +535,8 @@ class CompareApproachesRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     def __init__(
@@ -702,7 +706,8 @@ class PredictRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     def __init__(

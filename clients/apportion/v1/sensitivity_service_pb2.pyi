@@ -69,7 +69,8 @@ class AnalyzeSensitivityRequest(google.protobuf.message.Message):
     @property
     def column_variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Which column holds which variable, where the header does not say: column name to variable name. A column in
-        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`.
+        another unit than counts (nats, FLOP) is followed by its factor: `size*1e9` to `parameter_count`. A share of
+        successes is taken from one: `1-accuracy` to `loss`.
         """
 
     def __init__(
