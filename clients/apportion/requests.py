@@ -51,7 +51,7 @@ def resource(collection: str, name: str) -> str:
 
 
 def column_variables(given: Any, field: str = "map") -> dict[str, str]:
-    """A mapping from column (or `column*factor`, `1-column`) to variable out of a mapping, or of texts `column=variable`."""
+    """A mapping from column (`n`, `n*1e9`, `1-acc`) to variable out of a mapping, or of texts `column=variable`."""
     return {key: str(value) for key, value in _pairs(given, field).items()}
 
 

@@ -47,7 +47,9 @@ TimeoutOption = Annotated[
 ]
 MapOption = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="COLUMN=VARIABLE", help="which column holds what: size=N, size*1e9=N, 1-acc=loss (repeat)"),
+    typer.Option(
+        "--map", metavar="COLUMN=VARIABLE", help="which column is what: size=N, size*1e9=N, 1-acc=loss (repeat)"
+    ),
 ]
 RequestFile = Annotated[
     str | None, typer.Option("--file", "-f", metavar="REQUEST.yaml", help="the request; flags override it")
