@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.errors import InvalidInput, NotIdentified, UnknownName
-from planner.fitting import Runs
-from planner.fitting.automatic import fit_best
+from planner.fitting import Runs, fit_law
+from planner.fitting.automatic import fit_best, told
 from planner.fitting.refit import refit
 from planner.fitting.selection import check, compare_forms, compare_targets
 from planner.fitting.trial import JUDGED
+from planner.laws.caution import Caution
 from planner.laws.chinchilla import Chinchilla
 from planner.laws.mixture_power import mixture_power
 
@@ -94,6 +97,16 @@ def test_auto_finds_the_candidates_and_fits_the_best() -> None:
         TRUTH.loss(parameter_count=1e9, token_count=2e10), rel=1e-3
     )
     assert "by extrapolation" in law.provenance.options["form chosen"]
+
+
+def test_a_fit_that_does_not_converge_is_not_trusted_and_one_in_its_place_says_so() -> None:
+    runs = Runs.from_columns(columns(noise=1e-4, rows=40))
+    found = compare_forms(runs, ["chinchilla", "kaplan"], bootstrap=0)
+    winner, other = fit_law(runs, "chinchilla", bootstrap=0), fit_law(runs, "kaplan", bootstrap=0)
+    stuck = told(replace(winner, warnings=(Caution("NOT_CONVERGED", ""),)), found)
+    assert stuck.warnings[0].code == "FORM_NOT_TRUSTWORTHY"
+    assert "does not converge" in told(other, found).excluded_forms["chinchilla"]
+    assert "chinchilla" not in told(winner, found).excluded_forms
 
 
 def test_auto_fits_groups_the_way_that_won() -> None:
