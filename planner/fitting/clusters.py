@@ -7,7 +7,8 @@ wrong there. Drawing them one by one makes intervals too narrow by the root of t
 - that a column names as one run (`run_id` and its like);
 - that have all variables of the form in common;
 - that have all but the tokens in common, where the residuals of neighbours along the tokens agree in sign more often
-  than chance allows: evidently a curve, or whatever else goes by size.
+  than chance allows, or the level of residuals differs between such series by more than chance: evidently curves, or
+  whatever else goes by size (a recipe tuned for some sizes only).
 Fewer groups than five that are no curves (corpora) are kept, and units drawn within each.
 """
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 from planner.fitting.observations import Observations, numbered
 
@@ -28,7 +30,8 @@ FEWEST_POINTS = 3  # of a curve
 ADVANCING = ("token_count", "step_count", "example_count")  # what grows along a run
 FEWEST_NEIGHBOURS = 12
 BEYOND_CHANCE = 3.0  # standard deviations by which neighbours agree in sign
-AGREEMENT = 0.3  # mean product of their signs
+AGREEMENT = 0.3  # mean product of their signs; share of the variance of ranks that is between series
+CHANCE = 1e-3  # of levels as different as these if runs err one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +69,13 @@ def _within(seen: Observations, residuals: Array) -> Clusters:
     if seen.run_labels is not None and int(seen.run_labels.max()) + 1 < len(residuals):
         curves = are_curves(seen, seen.run_labels)
         return Clusters(seen.run_labels, f"{'training curves' if curves else 'runs'} by {seen.run_column}", curves)
-    for what, series in _series(seen):
-        if series is not None and agree(series, seen, residuals):
-            return Clusters(series, f"series of rows {what}, whose residuals agree", curves=True)
     points = alike(seen, set())
     assert points is not None
+    _, first = np.unique(points, return_index=True)  # one point seen twice is no evidence
+    level = np.bincount(points, residuals) / np.bincount(points)
+    for what, series in _series(seen):
+        if series is not None and (agree(series, seen, residuals) or differ(series[first], level)):
+            return Clusters(series, f"series of rows {what}, whose residuals agree", curves=True)
     whole = int(points.max()) + 1 == len(residuals)
     return Clusters(points, "runs" if whole else "points with all variables in common")
 
@@ -121,3 +126,21 @@ def agree(series: Labels, seen: Observations, residuals: Array) -> bool:
     if len(product) < FEWEST_NEIGHBOURS:
         return False
     return bool(product.sum() > BEYOND_CHANCE * np.sqrt(len(product)) and product.mean() > AGREEMENT)
+
+
+def differ(series: Labels, residuals: Array) -> bool:
+    """Whether series differ in the level of their residuals beyond chance: analysis of variance of the ranks.
+
+    Ranks, so that no outlier makes or hides a difference (Conover & Iman 1981).
+    """
+    counts = np.bincount(series)
+    spare, between = len(residuals) - len(counts), len(counts) - 1
+    if between < 1 or spare < FEWEST_NEIGHBOURS:
+        return False
+    ranks = np.argsort(np.argsort(residuals, kind="stable"), kind="stable") - 0.5 * (len(residuals) - 1)
+    means = np.bincount(series, ranks) / counts
+    explained = float(np.sum(counts * means**2)) / between
+    left = float(np.sum((ranks - means[series]) ** 2)) / spare
+    usual = (len(residuals) - float(np.sum(counts**2)) / len(residuals)) / between  # size of a series
+    share = (explained - left) / (explained + (usual - 1.0) * left) if explained > 0 else 0.0
+    return bool(share > AGREEMENT and fdtrc(between, spare, explained / max(left, 1e-300)) < CHANCE)

@@ -35,6 +35,7 @@ WIDEST_BUDGET = 0.8  # a chain of runs wider than this in ln C is no budget
 HALF_WIDTH = float(np.log(4.0))  # of the window round the minimum, in ln N
 FEWEST_SIZES = 4  # distinct model sizes of a budget
 WINDOW_RUNS = 5  # the window is widened to hold so many
+MOST_LEFT_OUT = 0.5  # of the runs, of a table of budgets
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,12 @@ def _cautions(
         notes.append(
             Caution("ROWS_DROPPED", f"{used} runs belong to no budget of {FEWEST_SIZES} sizes and were left out")
         )
+    if used > MOST_LEFT_OUT * len(seen.losses):
+        sentence = (
+            f"{used} of {len(seen.losses)} runs were not made to a budget shared with others: what is left are runs of "
+            "like compute by chance, whose parabolas say little; a parametric law uses all runs"
+        )
+        notes.append(Caution("FEW_IN_BUDGETS", sentence))
     total = float(fitted[0, 1] + fitted[0, 3])
     if abs(total - 1.0) > 0.02:
         sentence = (

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from planner.fitting import FittedLaw, Runs, fit_law, observe
-from planner.fitting.clusters import are_curves, clusters
+from planner.fitting.clusters import are_curves, clusters, differ
 from planner.laws import Chinchilla, law
 
 TRUTH = law("besiroglu-2024").form
@@ -115,3 +115,32 @@ def test_published_checkpoints_say_what_their_runs_can(shared_data: Path) -> Non
     floor = found.intervals["E"]
     assert found.diagnostics.independent_count == 22
     assert floor.upper - floor.lower > 0.1
+
+
+def by_size(shared: float, seed: int, rows: int = 66, sizes: int = 7) -> Runs:
+    """Runs of a few sizes at tokens of their own, with an error of the size besides that of the run."""
+    random = np.random.default_rng(seed)
+    which = random.integers(0, sizes, rows)
+    n = np.geomspace(6e7, 4e9, sizes)[which]
+    d = n * 10 ** random.uniform(0.7, 2.3, rows)
+    error = shared * random.standard_normal(sizes)[which] + 0.002 * random.standard_normal(rows)
+    return Runs.from_columns({"N": n, "D": d, "loss": TRUTH.loss(parameter_count=n, token_count=d) * np.exp(error)})
+
+
+def test_an_error_of_whole_sizes_makes_sizes_the_units() -> None:
+    found = [fit_law(by_size(0.012, seed), bootstrap=0).provenance.options["resampled"] for seed in range(8)]
+    assert sum(what.startswith("7 series") for what in found) >= 6
+
+
+def test_errors_of_single_runs_leave_runs_the_units() -> None:
+    found = {fit_law(by_size(0.0, seed), bootstrap=0).provenance.options["resampled"] for seed in range(12)}
+    assert found == {"66 runs"}
+
+
+def test_levels_that_differ_are_told_from_chance() -> None:
+    random = np.random.default_rng(3)
+    series = np.repeat(np.arange(20), 5)
+    by_chance = [differ(series, random.standard_normal(100)) for _ in range(1000)]
+    assert sum(by_chance) <= 6
+    real = [differ(series, random.standard_normal(20)[series] + random.standard_normal(100)) for _ in range(100)]
+    assert sum(real) > 80

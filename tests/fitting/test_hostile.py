@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,22 +15,21 @@ from planner.errors import InvalidInput, NotIdentified
 from planner.fitting import FittedLaw, Runs, fit_law
 from planner.laws import law
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "hostile_tables.py"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TRUTH = law("besiroglu-2024").form
 EXPONENT = 0.3658 / (0.3478 + 0.3658)
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hostile_tables", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def load(name: str) -> ModuleType:
+    """A module of the benchmarks, which are scripts and no package."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
 
 
-HOSTILE = load()
+HOSTILE = load("hostile.judging")
 
 
 def runs_at(n: np.ndarray, d: np.ndarray, seed: int = 0, noise: float = 0.003) -> Runs:

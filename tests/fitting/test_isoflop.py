@@ -194,3 +194,20 @@ def test_runs_that_lie_on_no_profiles_have_one_approach_only() -> None:
     d = n * np.exp(generator.uniform(np.log(4.0), np.log(100.0), 40))
     loss = TRUTH.loss(parameter_count=n, token_count=d)
     assert fit_law(Runs.from_columns({"N": n, "D": d, "loss": loss}), bootstrap=0).approaches is None
+
+
+@pytest.mark.parametrize("seed", [1, 3, 6])
+def test_runs_of_like_compute_by_chance_are_said_to_be_no_budgets(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n = 10 ** random.uniform(7.5, 9.7, 63)
+    d = n * 10 ** random.uniform(0.5, 2.5, 63)
+    strewn = Runs.from_columns({"N": n, "D": d, "loss": TRUTH.loss(parameter_count=n, token_count=d)})
+    try:
+        notes = {w.code for w in fit_law(strewn, "isoflop", bootstrap=20).warnings}
+    except NotIdentified:  # none of the parabolas has its minimum inside
+        return
+    assert "FEW_IN_BUDGETS" in notes
+
+
+def test_runs_made_to_budgets_are_not() -> None:
+    assert "FEW_IN_BUDGETS" not in {w.code for w in fit_law(profiles(3.0), "isoflop", bootstrap=20).warnings}
