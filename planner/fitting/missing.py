@@ -24,12 +24,12 @@ MOST_NAMES = 16
 
 def missing_columns(variables: Iterable[str], runs: Runs) -> tuple[Violation, ...]:
     """One violation a variable; the columns of the table are listed once, in the last."""
-    said = [
-        Violation(
-            variable, "missing", f"a column for it, or a mapping such as {next(_guesses(variable, runs))}={variable}"
-        )
-        for variable in variables
-    ]
+    said: list[Violation] = []
+    guessed: set[str] = set()
+    for variable in variables:
+        guess = next((guess for guess in _guesses(variable, runs) if guess not in guessed), "COLUMN")
+        guessed.add(guess)
+        said.append(Violation(variable, "missing", f"a column for it, or a mapping such as {guess}={variable}"))
     if not said:
         return ()
     return (*said[:-1], Violation(said[-1].field, said[-1].value, f"{said[-1].allowed}, among: {_listed(runs)}"))
@@ -48,7 +48,6 @@ def _guesses(variable: str, runs: Runs) -> Iterator[str]:
         if name == variable:
             clear = borne_out(variable, runs.column(source.column).numbers, source.factor)
             yield str(source if clear else Source(source.column))
-    yield "COLUMN"
 
 
 def _says_counts(runs: Runs, name: str) -> bool:

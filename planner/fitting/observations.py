@@ -22,6 +22,7 @@ from planner.fitting.runs import Runs
 from planner.fitting.sources import Source, quantities
 from planner.laws.compute import SIMPLE
 from planner.laws.form import Form
+from planner.laws.forms import FORMS
 from planner.laws.variables import allowed, is_allowed
 
 Array = NDArray[np.float64]
@@ -231,8 +232,11 @@ class _Table:
                 name = str(self.columns.get(variable, variable))
                 more = f", and {int(wrong.sum()) - 1} more" if wrong.sum() > 1 else ""
                 limits = allowed(limited_as).check(name, float(x[k]))[0].allowed
-                way_out = "" if wrong[usable].all() else self._way_out(variable, wrong, allowed(limited_as).upper)
-                violations.append(Violation(name, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits + way_out))
+                if not wrong[usable].all():
+                    limits += self._way_out(variable, wrong, allowed(limited_as).upper)
+                elif variable == "loss" and x[k] < 0:
+                    limits += self._other_forms()
+                violations.append(Violation(name, f"{x[k]:g} (row {self.rows[k] + 1}{more})", limits))
         require(*violations)
 
     def _way_out(self, variable: str, wrong: NDArray[np.bool_], most: float) -> str:
@@ -245,6 +249,11 @@ class _Table:
             if not chosen_rows(self.runs, condition)[self.rows][wrong].any():
                 return f"; where {condition!r} leaves such rows out"
         return ""
+
+    def _other_forms(self) -> str:
+        """Forms of values that may be negative, whose variables the table has, in words."""
+        able = [form.form_name for form in FORMS if form.signed() and set(form.variables) <= self.columns.keys()]
+        return f"; forms whose values may be negative: {', '.join(able)}" if able else ""
 
 
 def _flops(table: _Table, arrays: Mapping[str, Array], usable: NDArray[np.bool_]) -> Array:

@@ -225,3 +225,9 @@ def test_a_column_whose_name_is_no_word_is_quoted_in_conditions(expression: str)
 def test_a_quoted_name_must_be_a_column(expression: str) -> None:
     with pytest.raises((InvalidInput, UnknownName)):
         chosen_rows(Runs.from_columns({"N (B)": [0.5, 2.0]}), expression)
+
+
+def test_negative_losses_bring_the_forms_that_take_them() -> None:
+    columns = {"N": N, "vocab_size": np.full(len(N), 32e3), "num_characters": D, "loss": LOSS - 9.0}
+    with pytest.raises(InvalidInput, match=r"values may be negative: .*vocabulary-size"):
+        observe(Runs.from_columns(columns), Chinchilla)
