@@ -5,20 +5,20 @@ the best N and D at a compute budget; its regret is the loss above the best at t
 If x* is the chosen log N and the loss along the budget is ℓ(x, θ), then δx* = -ℓ_xθ δθ / ℓ_xx and the regret is
 ½ (ℓ_xθ δθ)² / ℓ_xx: a variance again, along one direction of the coefficients.
 
-`usual_misfit` is what a form is expected to miss per unit of distance, before any run (log loss): anything for a loss,
-little for a best size, which what is missed at all sizes alike does not move.
+`missed` is how each takes what the form misses: a field to be learned at the points, or an error that grows with the
+distance from the target, where no run can be had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.design.beliefs import Beliefs
+from planner.design.misfit import Distance, Field
 from planner.errors import InvalidInput, Violation
 from planner.laws.compute import SIMPLE, ComputeModel
 from planner.laws.form import Form
@@ -26,6 +26,7 @@ from planner.laws.form import Form
 Array = NDArray[np.float64]
 STEP = 0.05  # of log N, for derivatives along the budget
 SIDES = (1e5, 1e14)  # parameter counts looked at
+USUAL_MISFIT = 0.005  # log loss per unit of distance: what is missed at all sizes alike does not move the best
 FLATTEST = 1e-5  # curvature of log loss in log N below which an optimum is not one
 
 
@@ -34,16 +35,23 @@ class LossAt:
     """The loss at target points: name -> (points,)."""
 
     points: Mapping[str, Array]
-    usual_misfit: ClassVar[float | None] = None
 
     def anchors(self) -> Mapping[str, Array]:
         """Where predictions have to be within reason."""
         return self.points
 
+    def missed(self, names: tuple[str, ...], candidates: Mapping[str, Array]) -> Field:
+        """What a form of these variables misses."""
+        return Field.over(names, self.points, candidates)
+
     def answers(self, beliefs: Beliefs) -> Array:
         """(draws, points): each draw's answer, so that half the variance over the draws is the regret of any one."""
-        answers = np.nan_to_num(beliefs.problem(self.points).residuals(beliefs.draws), nan=1e3)
+        answers = beliefs.answers(self.points)
         return np.asarray(answers / np.sqrt(answers.shape[1]))
+
+    def modes(self, beliefs: Beliefs) -> Array:
+        """(points, modes) of what the form misses, as far as the answers depend on it."""
+        return beliefs.missed.modes(self.points)
 
     def aims(self, beliefs: Beliefs) -> Array:
         """(draws, points, free): ∂ log loss / ∂ θ, so that ½ tr(G Σ Gᵀ) is half the mean squared error."""
@@ -58,7 +66,6 @@ class ComputeOptimal:
     training_flops: float
     compute_model: ComputeModel = SIMPLE
     others: Mapping[str, float] = field(default_factory=dict)
-    usual_misfit: ClassVar[float | None] = 0.005
 
     def check(self, form: type[Form]) -> None:
         """Raises InvalidInput if the form has no such decision."""
@@ -78,6 +85,10 @@ class ComputeOptimal:
         """Points about a balanced run of this compute."""
         middle = 0.5 * np.log(self.training_flops / (6.0 * 20.0))
         return self.points(middle + np.linspace(-1.5, 1.5, 4))
+
+    def missed(self, names: tuple[str, ...], candidates: Mapping[str, Array]) -> Distance:
+        """What a form of these variables misses."""
+        return Distance.to(names, self.anchors(), candidates, USUAL_MISFIT)
 
     def best(self, form: Form) -> Array:
         """log N of least loss on the budget for each draw of the form (draws,), or one."""
@@ -101,6 +112,10 @@ class ComputeOptimal:
         """(draws, 1): each draw's log N times √ℓ_xx, so that half the variance over the draws is the regret."""
         best, _, bend = self._about_best(beliefs)
         return np.asarray((best * np.sqrt(np.median(bend)))[:, None])
+
+    def modes(self, beliefs: Beliefs) -> Array:
+        """(1, modes), all zero: the best size is that of the form."""
+        return 0.0 * beliefs.missed.modes(self.points(np.zeros(1)))
 
     def aims(self, beliefs: Beliefs) -> Array:
         """(draws, 1, free): ∂²ℓ/∂x∂θ / √ℓ_xx at each draw's own optimum, ℓ the log loss."""

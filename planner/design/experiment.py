@@ -18,7 +18,6 @@ from planner.design.beliefs import DRAWS, Beliefs, believe
 from planner.design.candidates import Candidates
 from planner.design.criterion import joined
 from planner.design.decision import ComputeOptimal, Decision
-from planner.design.misfit import Distance
 from planner.design.prior import law_prior
 from planner.design.relaxation import relax
 from planner.design.stakes import stakes
@@ -104,10 +103,10 @@ def beliefs_after(
     prior = None if law is None else law_prior(law.form, law.draws)
     far = decision.anchors()
     anchors = {k: np.concatenate([candidates.variables[k], far[k]]) for k in form.variables}
-    distance = Distance.to(form.variables, far, candidates.variables, decision.usual_misfit)
+    missed = decision.missed(form.variables, candidates.variables)
     table = np.asarray(losses, float)
     table = table[:, None] if table.ndim == 1 else table
-    return believe(form, variables, table, anchors, prior=prior, distance=distance, draws=draws, seed=seed)
+    return believe(form, variables, table, anchors, missed, prior=prior, draws=draws, seed=seed)
 
 
 def next_runs(

@@ -3,14 +3,19 @@
 Two views of one quantity, the misfit per unit of distance (its size is estimated from the runs, see `beliefs`).
 `Distance`: coefficients are those that hold where the decision looks, and a run is off by more the farther away it is.
 `Field`: the loss is the form plus a Brownian field (Lévy 1948; its variance between two points is their distance,
-nothing smoother is claimed), which is to be learned where the decision looks: so runs are spread over that region, also
-where the form, were it true, would need none (model discrepancy, Kennedy & O'Hagan 2001, doi 10.1111/1467-9868.00294).
+nothing smoother is claimed), fitted with the coefficients, so that runs near each other that are off alike count as
+little more than one, and learned where the decision looks, so that runs are spread over that region, also where the
+form, were it true, would need none (model discrepancy, Kennedy & O'Hagan 2001, doi 10.1111/1467-9868.00294).
+
+Both give `modes` (points, modes) that errors of several points have in common, and `rest` (points,), the variance of
+what is left to each alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +49,14 @@ class Distance:
         made = cls(names, scales, _coordinates(names, aims, scales), 0.0, usual)
         return cls(names, scales, made.aims, float(made.of(candidates).min()), usual)
 
+    def modes(self, variables: Mapping[str, Array]) -> Array:
+        """(points, 0): errors have nothing in common."""
+        return np.zeros((len(variables[self.names[0]]), 0))
+
+    def rest(self, variables: Mapping[str, Array]) -> Array:
+        """Variance at each point (points,)."""
+        return self.of(variables) ** 2
+
     def of(self, variables: Mapping[str, Array]) -> Array:
         """Distance of each point (points,)."""
         at = _coordinates(self.names, variables, self.scales)
@@ -59,6 +72,7 @@ class Field:
     origin: Array
     marks: Array
     basis: Array
+    usual: ClassVar[None] = None  # any misfit is as likely as any other
 
     @classmethod
     def over(cls, names: tuple[str, ...], aims: Mapping[str, Array], candidates: Mapping[str, Array]) -> Field:
@@ -82,6 +96,9 @@ class Field:
         at = _coordinates(self.names, variables, self.scales)
         whole = np.linalg.norm(at - self.origin, axis=1)
         return np.asarray(np.maximum(whole - (self.modes(variables) ** 2).sum(axis=1), 0.0))
+
+
+Missed = Distance | Field
 
 
 def spread_rows(count: int, wanted: int) -> NDArray[np.intp]:

@@ -23,9 +23,10 @@ ARRIVED = 1e-3  # of the objective, a negative log probability
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """One problem a row: `goals` of the predictions and their `weights` (members, points), a prior (members, free).
+    """One problem a row: `goals` of the predictions and their `weights` (members, points), a prior (members, unknowns).
 
-    The first `runs` points are runs, the others anchors. The prior has Cauchy tails if `tailed`, else it is normal.
+    The first `runs` points are runs, the others anchors. The prior of the first `tailed` unknowns has Cauchy tails, of
+    the others it is normal.
     """
 
     goals: Array
@@ -33,7 +34,7 @@ class Members:
     mean: Array
     sd: Array
     runs: int
-    tailed: bool
+    tailed: int
 
     def take(self, rows: NDArray[np.intp]) -> Members:
         """These members."""
@@ -43,18 +44,19 @@ class Members:
         """-log posterior (members,), constants left out."""
         errors = ((predicted - self.goals) * self.weights) ** 2
         away = ((theta - self.mean) / self.sd) ** 2
-        prior = _tail_cost(away, PRIOR_TAIL) if self.tailed else 0.5 * away
-        runs = _tail_cost(errors[:, : self.runs], RUN_TAIL).sum(axis=1)
-        return np.asarray(runs + 0.5 * errors[:, self.runs :].sum(axis=1) + prior.sum(axis=1))
+        runs = _tail_cost(errors[:, : self.runs], RUN_TAIL).sum(axis=1) + 0.5 * errors[:, self.runs :].sum(axis=1)
+        prior = _tail_cost(away[:, : self.tailed], PRIOR_TAIL).sum(axis=1) + 0.5 * away[:, self.tailed :].sum(axis=1)
+        return np.asarray(runs + prior)
 
     def normal(self, theta: Array, predicted: Array, slopes: Array) -> tuple[Array, Array]:
-        """Reweighted Gauss-Newton matrix (members, free, free) and slope (members, free)."""
+        """Reweighted Gauss-Newton matrix (members, unknowns, unknowns) and slope (members, unknowns)."""
         errors = (predicted - self.goals) * self.weights
         weight = np.ones_like(errors)
         weight[:, : self.runs] = _tail_weight(errors[:, : self.runs] ** 2, RUN_TAIL)
         scaled = slopes * self.weights[:, None, :]
         away = (theta - self.mean) / self.sd
-        held = _tail_weight(away**2, PRIOR_TAIL) if self.tailed else np.ones_like(away)
+        held = np.ones_like(away)
+        held[:, : self.tailed] = _tail_weight(away[:, : self.tailed] ** 2, PRIOR_TAIL)
         matrix = (scaled * weight[:, None, :]) @ scaled.transpose(0, 2, 1)
         matrix += np.eye(theta.shape[1]) * (held / self.sd**2)[:, :, None]
         return matrix, (scaled @ (weight * errors)[:, :, None])[:, :, 0] + held * away / self.sd
@@ -70,26 +72,42 @@ def _tail_weight(squares: Array, freedom: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The points that all members share."""
+    """The points that all members share: the form there, and modes (points, modes) that are added to it.
+
+    The unknowns θ are the form's free coefficients, then how much there is of each mode.
+    """
 
     problem: Problem
+    modes: Array
 
     def predictions(self, theta: Array) -> Array:
         """(members, points)."""
-        return np.asarray(np.nan_to_num(self.problem.residuals(theta), nan=1e3, posinf=1e3, neginf=-1e3))
+        return self._of_form(theta) + self._of_modes(theta)
+
+    def _of_form(self, theta: Array) -> Array:
+        coefficients = theta[:, : theta.shape[1] - self.modes.shape[1]]
+        return np.asarray(np.nan_to_num(self.problem.residuals(coefficients), nan=1e3, posinf=1e3, neginf=-1e3))
+
+    def _of_modes(self, theta: Array) -> Array:
+        return np.asarray(theta[:, theta.shape[1] - self.modes.shape[1] :] @ self.modes.T)
 
     def slopes(self, theta: Array, predicted: Array) -> Array:
-        """∂ prediction / ∂ θ (members, free, points) by differences: on the way to a minimum no more is needed."""
-        members, free = theta.shape
+        """∂ prediction / ∂ θ (members, unknowns, points) by differences: on the way to a minimum no more is needed."""
+        members, unknowns = theta.shape
+        free = unknowns - self.modes.shape[1]
+        slopes = np.empty((members, unknowns, predicted.shape[1]))
         if not members:
-            return np.zeros((0, free, predicted.shape[1]))
-        moved = (theta[:, None, :] + DIFFERENCE * np.eye(free)).reshape(-1, free)
-        at = self.predictions(moved).reshape(members, free, -1)
-        return np.asarray((at - predicted[:, None, :]) / DIFFERENCE)
+            return slopes
+        moved = (theta[:, None, :] + DIFFERENCE * np.eye(unknowns)[:free]).reshape(-1, unknowns)
+        at = self._of_form(moved).reshape(members, free, -1)
+        slopes[:, :free] = (at - (predicted - self._of_modes(theta))[:, None, :]) / DIFFERENCE
+        slopes[:, free:] = self.modes.T
+        return slopes
 
     def minimised(self, starts: Array, members: Members) -> tuple[Array, Array, Array]:
-        """From `starts` (members, free): θ, predictions there (members, points), cost (members,)."""
-        low, high = self.problem.bounds
+        """From `starts` (members, unknowns): θ, predictions there (members, points), cost (members,)."""
+        endless = np.full(self.modes.shape[1], np.inf)
+        low, high = (np.concatenate(ends) for ends in zip(self.problem.bounds, (-endless, endless), strict=True))
         theta = np.clip(starts, low, high)
         predicted = self.predictions(theta)
         cost = members.cost(theta, predicted)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from planner.design.beliefs import Beliefs
 from planner.design.candidates import Candidates
 from planner.design.criterion import Criterion, compressed, joined
-from planner.design.decision import Decision, LossAt
-from planner.design.misfit import Field
+from planner.design.decision import Decision
 
 Array = NDArray[np.float64]
 FARTHEST = 1.0  # log loss by which a draw may differ from the others, at most
@@ -41,25 +40,18 @@ def stakes(beliefs: Beliefs, candidates: Candidates, decision: Decision) -> Crit
 
 def _about_each(beliefs: Beliefs, candidates: Candidates, decision: Decision) -> Criterion:
     """By derivatives about each draw."""
-    if not isinstance(decision, LossAt):
-        noise = beliefs.noise(candidates.variables)[:, :, None]
-        seen = beliefs.gradients(beliefs.seen) / beliefs.noise(beliefs.seen)[:, :, None]
-        known = beliefs.known + seen.transpose(0, 2, 1) @ seen
-        return Criterion(beliefs.gradients(candidates.variables) / noise, compressed(decision.aims(beliefs)), known)
-    field = Field.over(beliefs.form.variables, decision.points, candidates.variables)
-    size, scatter = beliefs.misfit[:, None], beliefs.noise_sd[:, None]
 
     def runs(variables: Mapping[str, Array]) -> Array:
-        error = np.sqrt(scatter**2 + size**2 * field.rest(variables))
-        return _beside(beliefs.gradients(variables), field.modes(variables)) / error[:, :, None]
+        modes = beliefs.missed.modes(variables)
+        return _beside(beliefs.gradients(variables), modes) / beliefs.noise(variables)[:, :, None]
 
     aims = decision.aims(beliefs)
-    goals = _beside(aims, field.modes(decision.points) / np.sqrt(aims.shape[1]))
+    goals = _beside(aims, decision.modes(beliefs) / np.sqrt(aims.shape[1]))
     free, modes = aims.shape[2], goals.shape[2] - aims.shape[2]
     seen = runs(beliefs.seen)
     known = seen.transpose(0, 2, 1) @ seen
     known[:, :free, :free] += beliefs.known
-    known[:, free:, free:] += np.eye(modes) / size[:, :, None] ** 2
+    known[:, free:, free:] += np.eye(modes) / beliefs.misfit[:, None, None] ** 2
     return Criterion(runs(candidates.variables), compressed(goals), known)
 
 
@@ -70,10 +62,9 @@ def _beside(gradients: Array, modes: Array) -> Array:
 
 def _between(beliefs: Beliefs, candidates: Candidates, decision: Decision) -> Criterion:
     """By how the draws differ among each other: their deviations as a linear model, its leading directions."""
-    seen = np.nan_to_num(beliefs.problem(candidates.variables).residuals(beliefs.draws), nan=1e3)
     deviations = [
         np.clip(x - np.median(x, axis=0), -FARTHEST, FARTHEST).T / np.sqrt(len(x) - 1)
-        for x in (seen, decision.answers(beliefs))
+        for x in (beliefs.answers(candidates.variables), decision.answers(beliefs))
     ]
     noise = np.sqrt(np.median(beliefs.noise(candidates.variables) ** 2, axis=0))
     runs, aims = deviations[0] / noise[:, None], deviations[1]

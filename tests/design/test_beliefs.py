@@ -9,6 +9,7 @@ from planner.design import (
     Beliefs,
     Candidates,
     ComputeOptimal,
+    Distance,
     LossAt,
     beliefs_after,
     felt_prior,
@@ -22,6 +23,7 @@ from planner.laws import Chinchilla, form_class
 TRUTH = Chinchilla(1.8172, 477.8, 2143.0, 0.3473, 0.3672)
 TARGET = LossAt({"parameter_count": np.array([7e10]), "token_count": np.array([1.4e12])})
 CANDIDATES = grid(1e21)
+NAMES = Chinchilla.variables
 
 
 def losses(scatter: float, seed: int = 3) -> np.ndarray:
@@ -41,10 +43,23 @@ def test_scatter_is_learned_from_the_runs(scatter: float) -> None:
 
 def test_what_the_form_misses_far_from_the_target_is_learned_from_the_runs() -> None:
     clean = after(losses(0.002))
-    away = clean.distance.of(CANDIDATES.variables) if clean.distance is not None else np.zeros(0)
+    away = Distance.to(NAMES, TARGET.points, CANDIDATES.variables).of(CANDIDATES.variables)
     wiggles = 0.03 * away * np.sin(7.0 * np.log(CANDIDATES.variables["parameter_count"]))
     bent = after(losses(0.002) * np.exp(wiggles))
     assert np.median(bent.misfit) > 4.0 * np.median(clean.misfit)
+
+
+def test_what_the_form_misses_is_predicted_from_the_runs_nearby() -> None:
+    dense = grid(1e21, per_decade=4, ratios=13)
+    decades = np.log10(dense.variables["parameter_count"])
+    bent = TRUTH.loss(**dense.variables) * np.exp(0.06 * np.sin(2.0 * np.pi * decades))
+    crest_and_trough = np.array([10.0**9.25, 10.0**8.75])
+    aim = {"parameter_count": crest_and_trough, "token_count": np.full(2, 10.0**10.5)}
+    (found,) = beliefs_after(Chinchilla, dense.variables, bent, dense, LossAt(aim))
+    truth = TRUTH.loss(**aim) * np.exp([0.06, -0.06])
+    missed_by_form = np.log(truth) - np.median(found.problem(aim).residuals(found.draws), axis=0)
+    missed_by_both = np.log(truth / found.predict(aim))
+    assert np.abs(missed_by_both).mean() < 0.5 * np.abs(missed_by_form).mean()
 
 
 def test_the_cloud_is_about_the_truth_and_no_wider_than_it_need_be() -> None:
@@ -81,7 +96,8 @@ def test_the_spread_of_a_small_cloud_is_the_variance_its_derivatives_give(decisi
     draws = centre + sd * generator.standard_normal((800, 5))
     known, few = np.tile(np.diag(1.0 / sd**2), (800, 1, 1)), Candidates.of(CANDIDATES.variables).take(np.arange(3))
     none = {k: np.zeros(0) for k in Chinchilla.variables}
-    cloud = Beliefs(Chinchilla, centre, draws, known, np.full(800, 0.01), np.full(800, 1e-9), None, none)
+    scatter, misfit, missed = np.full(800, 0.01), np.full(800, 1e-9), Distance.to(NAMES, TARGET.points, few.variables)
+    cloud = Beliefs(Chinchilla, centre, draws, known, scatter, misfit, np.zeros((800, 0)), missed, none)
     both = stakes(cloud, few, decision)
     local = Criterion(both.runs[:-1], both.aims[:-1], both.precision[:-1]).regret(np.zeros(3))
     between = Criterion(both.runs[-1:], both.aims[-1:], both.precision[-1:]).regret(np.zeros(3))

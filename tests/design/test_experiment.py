@@ -36,8 +36,9 @@ def test_regret_in_loss_and_compute_is_what_the_law_says() -> None:
 def test_the_linearised_regret_is_that_of_a_slightly_wrong_law() -> None:
     problem_free = np.array([np.log(TRUTH.E), np.log(TRUTH.A), np.log(TRUTH.B), TRUTH.alpha, TRUTH.beta])
     beliefs = Beliefs(
-        Chinchilla, problem_free, problem_free[None], np.eye(5)[None], np.full(1, 0.01), np.zeros(1), None, NONE
-    )
+        Chinchilla, problem_free, problem_free[None], np.eye(5)[None], np.full(1, 0.01), np.zeros(1), np.zeros((1, 0)),
+        DECISION.missed(Chinchilla.variables, DECISION.anchors()), NONE,
+    )  # fmt: skip
     aim = DECISION.aims(beliefs)[0, 0]
     for shift in np.diag([0.01, 0.02, 0.02, 1e-3, 1e-3]):
         moved = problem_free + shift
