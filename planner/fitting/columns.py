@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from planner.errors import UnknownName
 from planner.fitting.runs import Runs
 from planner.fitting.sources import Source, stated_source
-from planner.fitting.units import abbreviations, borne_out, is_abbreviated
+from planner.fitting.units import abbreviations, borne_out, is_abbreviated, is_size
 from planner.laws.variables import canonical, variables
 
 LOSS_WORD = re.compile(r"(?<![a-z])(loss|nll)(?![a-z])", re.IGNORECASE)
@@ -34,7 +36,9 @@ def columns_of_variables(runs: Runs, mapping: Mapping[str, str] | None = None) -
     for variable, entry in variables().items():
         for alias in entry.aliases:
             column = alias if alias in runs.columns else folded.get(_folded(alias), "") if len(alias) > 1 else ""
-            if variable not in found and column and column not in mapped:
+            if variable in found or not column or column in mapped:
+                continue
+            if not is_size(alias) or _says_numbers(runs, column):
                 found[variable] = Source(column, meant=alias)
     plain = {source.column for source in found.values()}
     for variable, source in abbreviated(runs):
@@ -69,6 +73,12 @@ def abbreviated(runs: Runs, *, unclear: bool = False) -> Iterator[tuple[str, Sou
             sources = read.get((variable, alias), [])
             if len(sources) == 1 or unclear:
                 yield from ((variable, source) for source in sources)
+
+
+def _says_numbers(runs: Runs, column: str) -> bool:
+    """Whether any cell does: a `model_size` of small and large is no count. A blank column may hold numbers."""
+    cells = runs.columns[column]
+    return cells.text is None or bool(cells.blank.all() or np.isfinite(Source(column).numbers(runs)).any())
 
 
 def _known(name: str) -> str:

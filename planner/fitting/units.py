@@ -47,13 +47,13 @@ def abbreviations(header: str) -> Iterator[Abbreviation]:
     bracket, word_after, word_before, letter_after, letter_joined = _patterns()
     text = header.strip()
     if found := bracket.fullmatch(text):
-        yield _read(found, clear=found["noun"] is not None or not (_by_letter(found) and _of_size(found["stem"])))
+        yield _read(found, clear=found["noun"] is not None or not (_by_letter(found) and is_size(found["stem"])))
     for pattern in (word_after, word_before):
         if found := pattern.fullmatch(text):
             yield _read(found, clear=True)
     for pattern in (letter_after, letter_joined):
         if found := pattern.fullmatch(text):
-            yield _read(found, clear=len(found["stem"]) > 1 and not _of_size(found["stem"]))
+            yield _read(found, clear=len(found["stem"]) > 1 and not is_size(found["stem"]))
 
 
 def quantity(text: str) -> float:
@@ -64,6 +64,11 @@ def quantity(text: str) -> float:
     words, letters = _units()
     unit = (found["unit"] or "").lower()
     return float(found["number"]) * ({**letters, **words}[unit] if unit else 1.0)
+
+
+def is_size(name: str) -> bool:
+    """Whether the name says a size but not of what: one in bytes (B, M, G), or in words (small, large)."""
+    return "size" in name.lower() and not re.search("param|token", name.lower())
 
 
 def is_abbreviated(name: str) -> bool:
@@ -96,11 +101,6 @@ def unit_name(factor: float) -> str:
 def _decades_from_usual(name: str, value: float) -> float:
     low, high = np.log10(variable(name).usual)
     return float(max(low - np.log10(value), np.log10(value) - high, 0.0))
-
-
-def _of_size(stem: str) -> bool:
-    """Whether B, M and G may be bytes: sizes that do not say of what."""
-    return "size" in stem.lower() and not re.search("param|token", stem.lower())
 
 
 def _by_letter(found: re.Match[str]) -> bool:

@@ -171,13 +171,11 @@ def _variables(table: table_pb2.Table, field: str, form: type[Form]) -> tuple[di
     )
     values: dict[str, Array] = {v: columns[v].numbers(runs) for v in form.variables}
     wrong = {v: ~is_allowed(v, x) for v, x in values.items()}
+    first = {v: int(np.argmax(bad)) for v, bad in wrong.items() if bad.any()}
     require(
         *(
-            Violation(
-                f"{field}.columns[{columns[v]}]", f"{values[v][bad][0]:g} (row {int(np.argmax(bad)) + 1})", _range(v)
-            )
-            for v, bad in wrong.items()
-            if bad.any()
+            Violation(f"{field}.columns[{columns[v].column}]", f"{values[v][row]:g} (row {row + 1})", _range(v))
+            for v, row in first.items()
         )
     )
     return values, runs

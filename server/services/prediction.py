@@ -122,6 +122,6 @@ def _predict(law: Law, values: Mapping[str, NDArray[Any]], level: float, columns
     try:
         return law.predict(values, level)
     except InvalidInput as error:
-        named = {v: f"points.columns[{columns.get(v, v)}]" for v in law.form.variables}
+        named = {v: f"points.columns[{columns[v].column if v in columns else v}]" for v in law.form.variables}
         violations = (Violation(named.get(v.field, v.field), v.value, v.allowed) for v in error.violations)
         raise InvalidInput(*violations) from error

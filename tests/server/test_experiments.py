@@ -10,6 +10,9 @@ from google.longrunning import operations_pb2
 from google.protobuf import duration_pb2
 
 from apportion.v1 import experiment_pb2, laws_service_pb2, table_pb2
+from planner.errors import InvalidInput
+from planner.laws import law
+from server.convert.experiments import to_question
 
 Request = laws_service_pb2.DesignExperimentRequest
 
@@ -63,6 +66,21 @@ def test_a_design_among_given_runs_keeps_their_prices(server: Any) -> None:
 def test_the_same_request_id_gives_the_same_operation(server: Any) -> None:
     request = Request(budget_flops=1e20, target_flops=1e23, request_id=str(uuid.uuid4()))
     assert server.laws.DesignExperiment(request).name == server.laws.DesignExperiment(request).name
+
+
+def test_tables_whose_headers_name_a_unit_are_read_as_counts() -> None:
+    """Billions in, counts out: the runs to buy are those of the same tables in plain counts."""
+    sizes, tokens = [1e8, 4e8, 1.6e9, 6.4e9], [4e9, 1.6e10, 6.4e10, 2.56e11]
+    plain = table(N=sizes, D=tokens)
+    billions = table(**{"N (B)": [n / 1e9 for n in sizes], "tokens_b": [d / 1e9 for d in tokens]})
+    asked = {"budget_flops": 6e22, "target_flops": 1e24, "law": "besiroglu-2024", "seed": 1}
+    one, other = (to_question(Request(candidates=c, **asked), law) for c in (plain, billions))
+    for variable, values in one.candidates.variables.items():
+        assert other.candidates.variables[variable] == pytest.approx(values)
+    assert other.candidates.costs == pytest.approx(one.candidates.costs)
+    with pytest.raises(InvalidInput) as refused:
+        to_question(Request(candidates=table(**{"N (B)": [-0.1, 1.0], "D": [1e9, 1e10]}), **asked), law)
+    assert refused.value.violations[0].field == "candidates.columns[N (B)]"
 
 
 @pytest.mark.parametrize(
