@@ -9,6 +9,7 @@ from planner.laws.chinchilla import Chinchilla
 from planner.laws.compute_sigmoid import ComputeSigmoid
 from planner.laws.coupled import Coupled
 from planner.laws.data_constrained import DataConstrained
+from planner.laws.farseer import Farseer
 from planner.laws.kaplan import Kaplan
 
 
@@ -29,10 +30,16 @@ def test_what_was_not_tried_in_every_way_comes_after_what_was() -> None:
 
 
 def test_a_form_blind_to_repetition_has_to_be_twice_as_good() -> None:
-    assert handicaps([DataConstrained, Kaplan]) == {DataConstrained: 1.0, Kaplan: LEFT_OUT}
+    simpler = handicaps([Kaplan])[Kaplan]
+    assert handicaps([DataConstrained, Kaplan])[Kaplan] == LEFT_OUT * simpler
     assert next(iter(best_ways({Way(DataConstrained): 0.019, Way(Kaplan): 0.010}))) is DataConstrained
     assert next(iter(best_ways({Way(DataConstrained): 0.021, Way(Kaplan): 0.010}))) is Kaplan
 
 
 def test_compute_stands_for_parameters_and_tokens() -> None:
-    assert set(handicaps([Chinchilla, ComputeSigmoid]).values()) == {1.0}
+    together, alone = handicaps([Chinchilla, ComputeSigmoid]), handicaps([ComputeSigmoid])
+    assert together[ComputeSigmoid] == alone[ComputeSigmoid]
+
+
+def test_of_forms_that_do_alike_the_simpler_is_taken() -> None:
+    assert next(iter(best_ways({Way(Farseer): 0.00978, Way(Coupled): 0.00979}))) is Coupled
