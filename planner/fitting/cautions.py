@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.fitting.clusters import FEWEST_GROUPS, Clusters
-from planner.fitting.diagnostics import Diagnostics
+from planner.fitting.diagnostics import Diagnostics, parameter_exponent
 from planner.fitting.objective import DELTA
 from planner.fitting.problem import Problem
 from planner.laws.caution import Caution
@@ -22,7 +22,9 @@ SAME_EXPONENT = 1e-9  # width of an interval that is none
 LARGEST_INFLUENCE = 1.0  # standard errors
 FEWEST_IN_GROUP = 5
 GROUP_STANDARD_ERRORS = 3.0
-LARGEST_MISS = 2.5  # mean held-out error over the median residual
+LARGEST_MISS = 2.5  # mean held-out error over the median residual, and over what a refit usually adds to it
+REGION_STANDARD_ERRORS = 2.5
+WIDTH_IN_STANDARD_ERRORS = 2.563  # of an 80 % interval of a normal law
 
 
 def cautions(
@@ -68,10 +70,11 @@ def cautions(
             f"{found.influence.shift_in_standard_errors:.1f} standard errors"
         )
         notes.append(Caution("INFLUENTIAL_RUN", sentence))
-    notes += _region_cautions(found, exponent_range)
+    exponent = parameter_exponent(problem.form.from_vector(problem.vectors(theta[None])[0]))
+    notes += _region_cautions(found, exponent, exponent_range)
     test = found.extrapolation
     usual = max(found.median_absolute_log_residual, DELTA)
-    if test is not None and test.mean_absolute_log_error > LARGEST_MISS * usual:
+    if test is not None and test.mean_absolute_log_error > LARGEST_MISS * usual * test.usual_miss:
         miss = test.mean_absolute_log_error
         size = f"{miss:.2g}" if problem.signed else f"{100 * miss:.2g} %"
         sentence = (
@@ -120,8 +123,11 @@ def _unit_cautions(problem: Problem, found: Diagnostics, units: Clusters) -> lis
     return notes
 
 
-def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | None) -> list[Caution]:
-    if exponent_range is None:
+def _region_cautions(
+    found: Diagnostics, exponent: float | None, exponent_range: tuple[float, float] | None
+) -> list[Caution]:
+    """Exponents refitted to a region that lie further off than such refits usually do."""
+    if exponent_range is None or exponent is None:
         return []
     low, high = exponent_range
     notes = []
@@ -130,7 +136,8 @@ def _region_cautions(found: Diagnostics, exponent_range: tuple[float, float] | N
         return [Caution("FIXED_EXPONENT", sentence)]
     for region in found.regions:
         a = region.parameter_exponent
-        if a is not None and not low <= a <= high:
+        usual = REGION_STANDARD_ERRORS * region.usual_shift * (high - low) / WIDTH_IN_STANDARD_ERRORS
+        if a is not None and not low <= a <= high and abs(a - exponent) > usual:
             sentence = (
                 f"refitted {region.region} by compute, the exponent of the best model size is {a:.3f}, outside the "
                 f"80 % interval {low:.3f} to {high:.3f}"

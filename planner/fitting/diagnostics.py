@@ -20,6 +20,7 @@ from planner.fitting.newton import best_points, minimise, schedule
 from planner.fitting.objective import Huber
 from planner.fitting.observations import Observations
 from planner.fitting.problem import Problem, Sample
+from planner.fitting.refit_scatter import usual_misses, usual_shift
 from planner.laws.form import Form
 from planner.laws.law import DRIFT_LEVEL, frozen_spans, outside
 
@@ -54,6 +55,7 @@ class RegionRefit:
     rows: int
     coefficients: Mapping[str, float]
     parameter_exponent: float | None
+    usual_shift: float = 0.0  # of the exponent, in standard errors of the fit to all runs, if nothing is the matter
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class ExtrapolationTest:
     largest_absolute_log_error: float
     compute_factor: float  # largest held-out compute over largest fitted compute
     drift_per_decade: float  # log error beyond the scatter that 80 % of runs a decade outside stay within
+    usual_miss: float = 1.0  # mean size of such errors in standard deviations of the noise, if nothing is the matter
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,8 @@ def diagnose(
         correlations=_correlations(problem, draws),
         parameter_token_correlation=_frontier(seen),
         influence=None if draws is None else _influence(problem, theta, seen, draws, jacobian, residual, units),
-        regions=tuple(_region(problem, name, part) for name, part in found.items() if name in REGIONS),
-        extrapolation=_extrapolation(problem, seen, found),
+        regions=tuple(_region(problem, theta, name, part, jacobian) for name, part in found.items() if name in REGIONS),
+        extrapolation=_extrapolation(problem, seen, found, jacobian),
         independent_count=units.count,
         group_count=seen.group_count,
         groups=_groups(residual, seen),
@@ -254,10 +257,21 @@ def _ends(flops: Array, units: Clusters) -> Array:
     return np.asarray(most[units.labels])
 
 
-def _region(problem: Problem, name: str, part: Part) -> RegionRefit:
+def _region(problem: Problem, theta: Array, name: str, part: Part, jacobian: Array) -> RegionRefit:
     form = problem.form.from_vector(problem.vectors(part.theta[None])[0])
     values = {k: float(v) for k, v in form.values().items()}
-    return RegionRefit(name, int(part.chosen.sum()), values, parameter_exponent(form))
+    slope = _exponent_slope(problem, theta)
+    shift = 0.0 if slope is None else usual_shift(jacobian, part.chosen, slope)
+    return RegionRefit(name, int(part.chosen.sum()), values, parameter_exponent(form), shift)
+
+
+def _exponent_slope(problem: Problem, theta: Array, step: float = 1e-6) -> Array | None:
+    """Derivatives (free,) of the exponent of the best model in θ, by differences."""
+    ends = theta + step * np.concatenate([np.eye(len(theta)), -np.eye(len(theta))])
+    each = [parameter_exponent(problem.form.from_vector(v)) for v in problem.vectors(ends)]
+    if any(a is None or not np.isfinite(a) for a in each):
+        return None
+    return np.asarray(np.array(each, float).reshape(2, -1).T @ [1.0, -1.0]) / (2.0 * step)
 
 
 def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
@@ -266,7 +280,9 @@ def _determined(problem: Problem, chosen: NDArray[np.bool_]) -> bool:
     return varied and len(np.unique(matrix, axis=0)) > len(problem.free)
 
 
-def _extrapolation(problem: Problem, seen: Observations, found: Mapping[str, Part]) -> ExtrapolationTest | None:
+def _extrapolation(
+    problem: Problem, seen: Observations, found: Mapping[str, Part], jacobian: Array
+) -> ExtrapolationTest | None:
     order = _order(seen)
     drifts: list[float] = []
     tested: tuple[NDArray[np.bool_], Array] | None = None
@@ -287,6 +303,7 @@ def _extrapolation(problem: Problem, seen: Observations, found: Mapping[str, Par
         float(np.max(np.abs(error))),
         float(order[~cheap].max() / order[cheap].max()),
         measured_drift(drifts),
+        float(np.mean(usual_misses(jacobian, cheap))),
     )
 
 
