@@ -1,11 +1,11 @@
 """What ways of fitting are chosen by: their error on the splits, with less luck in it.
 
 The lowest of many errors is partly luck. So a form is judged by its mean error over the δ of Huber's loss it was tried
-with, and only then is the better δ taken; splits by compute weigh more than others (`planner.fitting.splits`), for that
-is where plans extrapolate; a form that leaves out a variable in which the runs differ while others read it has its error
-multiplied, for it says nothing of that variable and splits ask little of it; and of forms that do alike the simpler one
-is taken. Against the lowest mean error this lowers that on the held-out runs of 15 public tables by 5 %, and on none of
-them raises it.
+with, and only then is the better δ taken; splits by compute weigh more than others (`planner.fitting.splits`), for
+plans extrapolate there; a form that leaves out a variable in which the runs differ while others read it has its error
+multiplied, for it says nothing of that variable and splits ask little of it; and of forms that do alike the simpler is
+taken. Against the lowest mean error this lowers that on the held-out runs of 15 public tables by 5 %, raising it on
+none; of 48 such rules the one chosen on the other tables lowers it by 3 % on each, with a standard error of 2 %.
 """
 
 from __future__ import annotations
