@@ -51,7 +51,7 @@ def forecasts(cut: Cut, known: dict[str, Forecast], arguments: argparse.Namespac
                 yield from (Forecast(name, name, guess) for name, guess in plain(cut))
     except PlanningError as refusal:
         print(f"{cut.task.name}, {cut.name}, refused: {refusal.message}", flush=True)
-    if arguments.package and "package" not in known and (not arguments.thin or cut is next(cuts(cut.task))):
+    if arguments.package and "package" not in known and (not arguments.thin or cut.name == next(cuts(cut.task)).name):
         guess = package([cut])
         if isinstance(guess, str):
             print(f"package chinchilla: {guess}", flush=True)
