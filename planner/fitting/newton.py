@@ -17,7 +17,7 @@ from planner.fitting.objective import DELTA, Huber
 from planner.fitting.problem import Derivatives, Problem, Sample
 
 Array = NDArray[np.float64]
-CHUNK_VALUES = 16_384  # (batch × rows) evaluated at once: temporaries stay in the cache
+CHUNK_VALUES = 32_768  # (batch × rows) evaluated at once: temporaries stay in the cache
 TIE = 4e-15  # relative difference of two objectives that is rounding
 PATIENCE = 6  # iterations without a real decrease before a member is left alone
 DAMPING = 1e-4  # at first, of the largest eigenvalue
