@@ -25,11 +25,11 @@ from planner.fitting.selection import compare_targets
 
 @dataclass(frozen=True)
 class Task:
-    """One table: its targets, units, and the best published R²."""
+    """One table: its targets, columns in other units than counts, and the best published R²."""
 
     goal: float
     targets: tuple[str, ...] = ("loss",)
-    scale: Mapping[str, float] = field(default_factory=dict)
+    mapping: Mapping[str, str] = field(default_factory=dict)
     group: str | None = "group"
 
 
@@ -38,7 +38,7 @@ TASKS: Mapping[str, Task] = {
     "domain_mixture": Task(0.988, tuple(f"loss_domain_{k}" for k in range(1, 6))),
     "vocab": Task(0.987, ("unigram_normalized_loss",)),
     "parallel": Task(0.999),
-    "sparsity": Task(0.53, scale={"N_active": 1e9}),
+    "sparsity": Task(0.53, mapping={"N_active*1e9": "N_active"}),
 }
 
 
@@ -51,14 +51,12 @@ def folder() -> Path:
 def compared(task: Task, path: Path) -> dict[str, Comparison]:
     """A comparison per target, all with the same form."""
     runs = Runs.read(path)
-    columns = {name: runs.columns[name].cells * task.scale.get(name, 1.0) for name in task.scale}
-    whole = {name: columns.get(name, column.cells) for name, column in runs.columns.items()}
-    table = Runs.from_columns({name: list(cells) for name, cells in whole.items()})
     single = len(set(runs.column("group").cells.astype(str))) == 1
     return compare_targets(
-        table,
+        runs,
         task.targets,
         holdout="split == 'test'",
+        mapping=task.mapping,
         group=None if single else task.group,
         bootstrap=200,
     )
