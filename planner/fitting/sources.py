@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 COUNTING_OF_COLUMN: Mapping[str, str] = {
     "N_active": "active",
     "active_parameter_count": "active",
+    "active_params": "active",
     "N_nonemb": "non_embedding",
     "N_nonvocab": "non_embedding",
     "non_vocab_parameters": "non_embedding",
@@ -31,6 +32,7 @@ COUNTING_OF_COLUMN: Mapping[str, str] = {
     "dense_parameter_count": "active",
     "N_total": "total",
     "total_parameter_count": "total",
+    "total_params": "total",
     "N_nonzero": "nonzero",
     "nonzero_parameter_count": "nonzero",
 }

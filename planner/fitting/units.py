@@ -22,6 +22,8 @@ from planner.laws.variables import variable
 
 FEWEST_USUAL = 1e6  # variables that usually reach this are counts that people abbreviate
 FURTHEST = 4.0  # decades from what runs usually have, of a count that a header's unit may lead to
+_RAISED = re.compile("10([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _SEPARATED = re.compile(r"\d{1,3}(,\d{3})+")
 COMMON = (1e3, 1e6, 1e9, 1e12)
 
@@ -45,7 +47,7 @@ class Abbreviation:
 def abbreviations(header: str) -> Iterator[Abbreviation]:
     """The ways to read a header as a name and a unit, the likeliest first; none where it names no unit."""
     bracket, word_after, word_before, letter_after, letter_joined = _patterns()
-    text = header.strip()
+    text = _RAISED.sub(lambda power: f"10^{power[1].translate(_DIGITS)}", header.strip())
     if found := bracket.fullmatch(text):
         yield _read(found, clear=found["noun"] is not None or not (_by_letter(found) and is_size(found["stem"])))
     for pattern in (word_after, word_before):

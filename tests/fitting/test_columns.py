@@ -29,6 +29,9 @@ def read(runs: Runs) -> dict[str, str]:
         ("N(M)", 1e6),
         ("N [1e6]", 1e6),
         ("N / 10^9", 1e9),
+        ("N (×10⁹)", 1e9),
+        ("# Parameters (B)", 1e9),
+        ("total_params_M", 1e6),
         ("params_b", 1e9),
         ("num_params_b", 1e9),
         ("N_active (B)", 1e9),
@@ -108,6 +111,10 @@ def test_a_column_whose_name_has_a_star_is_a_column() -> None:
 
 def test_how_a_scaled_column_counts_is_known_by_its_name_or_by_what_it_is_mapped_to() -> None:
     assert observe(table(**{"N_active (B)": N / 1e9, "D": D}), Chinchilla).counting == "active"
+    both = table(**{"total_params_b": 8 * N / 1e9, "Active Params (B)": N / 1e9, "D": D})
+    assert observe(both, Chinchilla).counting == "active"
+    assert observe(both, Chinchilla).variables["parameter_count"] == pytest.approx(N)
+    assert read(both)["total_parameter_count"] == "total_params_b*1e9"
     mapped = observe(table(size=N / 1e9, D=D), Chinchilla, mapping={"size*1e9": "N_nonemb"})
     assert mapped.counting == "non_embedding"
 
