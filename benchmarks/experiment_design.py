@@ -10,7 +10,7 @@ Second table: the best size at ten times the largest compute of a real sweep, de
 seed may buy from a random 70 % of the runs. The truth is the law fitted to all of them; regret is the compute a wrong
 size wastes. All designs are fitted in the same way.
 
-A minute as it stands; --full takes about a quarter of an hour of CPU.
+A minute or two as it stands; --full takes about half an hour of CPU. Set OPENBLAS_NUM_THREADS=1.
 
     python benchmarks/experiment_design.py [--full] [--seeds 10] [--only parallel,marin]
 """
