@@ -15,6 +15,7 @@ from planner.fitting.fit import fit_law
 from planner.fitting.fitted import FittedLaw
 from planner.fitting.ranking import Comparison
 from planner.fitting.refit import POOLED
+from planner.fitting.rivals import rivals, unvaried, widened_by
 from planner.fitting.runs import Runs
 from planner.fitting.selection import compare_forms
 from planner.fitting.trial import OnStage
@@ -42,7 +43,8 @@ def fit_best(
 
     Where the fit of the form chosen does not converge on all runs, the next form that the splits do not tell from it
     is taken. Arguments and errors as of `fit_law`. The law warns FORM_NOT_TRUSTWORTHY where no form predicts held-out
-    runs better than what takes no theory or no such fit converges, and FEWER_DRAWS where the table is too large for all
+    runs better than what takes no theory or no such fit converges, FORMS_DISAGREE where others that do nearly as well
+    give another exponent, ONE_VALUE for what does not vary, and FEWER_DRAWS where the table is too large for all
     draws asked for.
     """
     found = compare_forms(runs, where=where, mapping=mapping, group=group, bootstrap=200, seed=seed, on_stage=on_stage)
@@ -70,7 +72,12 @@ def fit_best(
         laws.append(replace(law, warnings=fewer + law.warnings))
         if _converged(law):
             break
-    return told(next(filter(_converged, laws), laws[0]), found)
+    law = next(filter(_converged, laws), laws[0])
+    besides = {
+        n: pair for n, pair in rivals(found, runs, where, mapping).items() if n != law.provenance.options["form"]
+    }
+    law = widened_by(law, besides)
+    return told(replace(law, warnings=law.warnings + unvaried(law, runs, where, mapping)), found)
 
 
 def told(law: FittedLaw, found: Comparison) -> FittedLaw:

@@ -192,6 +192,8 @@ def _influence(
     if not np.all(spread > 0):
         return None
     hessian = problem.derivatives(theta[None], Huber()).hessian[0]
+    if not np.isfinite(hessian).all():  # the fit ended where a term overflows: no step can be told
+        return None
     gradients = jacobian * Huber().slope(residual)
     together = np.stack([np.bincount(units.labels, g, units.count) for g in gradients])
     steps = np.linalg.pinv(hessian, rcond=1e-12) @ together / spread[:, None]
