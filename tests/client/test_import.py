@@ -12,7 +12,8 @@ import pytest
 import apportion
 
 HEAVY = ("pandas", "numpy", "matplotlib", "plotly", "typer", "rich", "yaml", "planner", "server", "cvxpy")
-LIMIT_SECONDS = 0.25
+BESIDE = "import numpy"  # measured beside: how fast a machine is differs from hour to hour
+MOST = 2.0  # times as dear as that
 
 
 def measure(statement: str) -> tuple[float, list[str]]:
@@ -35,7 +36,7 @@ def measure(statement: str) -> tuple[float, list[str]]:
 def test_importing_is_quick_and_light(statement: str) -> None:
     seconds, heavy = measure(statement)
     assert heavy == []
-    assert seconds < LIMIT_SECONDS
+    assert seconds < MOST * measure(BESIDE)[0]
 
 
 def test_every_public_name_can_be_had() -> None:
