@@ -13,11 +13,11 @@ import apportion
 
 HEAVY = ("pandas", "numpy", "matplotlib", "plotly", "typer", "rich", "yaml", "planner", "server", "cvxpy")
 BESIDE = "import numpy"  # measured beside: how fast a machine is differs from hour to hour
-MOST = 2.0  # times as dear as that
+MOST = 2.5  # times as dear as that, 1.6 where measured
 
 
 def measure(statement: str) -> tuple[float, list[str]]:
-    """Best of five: processor seconds of a statement in a fresh process, and the heavy modules it loaded."""
+    """Processor seconds of a statement in a fresh process, and the heavy modules it loaded."""
     program = (
         f"import time; t = time.process_time(); {statement}; s = time.process_time() - t\n"
         f"import sys, json; print(json.dumps([s, [m for m in {HEAVY!r} if m in sys.modules]]))"
@@ -25,18 +25,17 @@ def measure(statement: str) -> tuple[float, list[str]]:
     # Measuring coverage in the process would be measured too.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "COVERAGE"))}
     command = [sys.executable, "-c", program]
-    runs = [
-        json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
-        for _ in range(5)
-    ]
-    return min(seconds for seconds, _ in runs), runs[0][1]
+    seconds, heavy = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    )
+    return seconds, heavy
 
 
 @pytest.mark.parametrize("statement", ["import apportion", "from apportion import Client, AsyncClient, Plan, Table"])
 def test_importing_is_quick_and_light(statement: str) -> None:
-    seconds, heavy = measure(statement)
-    assert heavy == []
-    assert seconds < MOST * measure(BESIDE)[0]
+    pairs = [(measure(statement), measure(BESIDE)) for _ in range(5)]  # in turns: a slow spell slows both
+    assert pairs[0][0][1] == []
+    assert min(own for (own, _), _ in pairs) < MOST * min(beside for _, (beside, _) in pairs)
 
 
 def test_every_public_name_can_be_had() -> None:
